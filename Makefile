@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONUNBUFFERED := 1
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/.service: requirements.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %s" % sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.service requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.service ## Start the service: dry-run, embedded PostgreSQL, port 5000 or PORT
+	@exec $(BIN)/python web_server.py
+
+worker: $(VENV)/.service ## Start one more router on the same database
+	@exec $(BIN)/python execution_router.py
+
+demo: $(VENV)/.service ## Post a realistic day to the running service and print what was decided
+	@$(BIN)/python -m demo
+
+config: $(VENV)/.service ## Show the effective configuration and every problem in it
+	@$(BIN)/python -m config
+
+psql: $(VENV)/.service ## Open psql on the service's database
+	@$(BIN)/python -m database.psql
+
+test: $(VENV)/.development ## Run all tests
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+lint: $(VENV)/.development ## Check format, lint, types and import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+format: $(VENV)/.development ## Format the code and fix what can be fixed by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.development ## Measure webhook and signal-to-log latency
+	$(BIN)/python -m benchmarks
+
+.PHONY: help run worker demo config psql test lint format bench
