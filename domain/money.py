@@ -1,0 +1,47 @@
+"""Exact numbers: read by their printed form, written back as JSON numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+
+def decimal_of(value: object) -> Decimal:
+    """Return a finite Decimal read from the printed form of ``value``, so that 0.1 stays 0.1.
+
+    Raises ValueError for anything that is not a finite number: text, booleans, NaN, infinity, None.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise ValueError(f"{value!r} is not a number")
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
+    except InvalidOperation as error:
+        raise ValueError(f"{value!r} is not a number") from error
+    if not number.is_finite():
+        raise ValueError(f"{value!r} is not a finite number")
+    return number
+
+
+def optional_decimal(values: Mapping[str, Any], key: str) -> Decimal | None:
+    """Return ``values[key]`` as a Decimal, or None where the key is absent or None.
+
+    Raises ValueError that names the key when the value is there but is not a finite number.
+    """
+    value = values.get(key)
+    if value is None:
+        return None
+    try:
+        return decimal_of(value)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from error
+
+
+def plain(number: Decimal) -> str:
+    """Return a number as people write it: no exponent, its own decimals kept."""
+    return f"{number:f}"
+
+
+def json_number(number: Decimal) -> int | float:
+    """Return the JSON form of a number: an integer where it is whole, its nearest double otherwise."""
+    return int(number) if number == number.to_integral_value() and number.as_tuple().exponent == 0 else float(number)

@@ -1,0 +1,51 @@
+"""Rule codes: each reason for which an entry can be refused, in one place.
+
+``MEANING`` is what people read of a code, in the README's table and in a terminal.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Rule(StrEnum):
+    """Why an entry was refused."""
+
+    MAX_POSITION_SIZE = "MAX_POSITION_SIZE"
+    MAX_DAILY_LOSS = "MAX_DAILY_LOSS"
+    MAX_TOTAL_LOSS = "MAX_TOTAL_LOSS"
+    MAX_DRAWDOWN = "MAX_DRAWDOWN"
+    UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
+    ACCOUNT_STATE_UNKNOWN = "ACCOUNT_STATE_UNKNOWN"
+    ACCOUNT_STATE_STALE = "ACCOUNT_STATE_STALE"
+    ACCOUNT_PAUSED = "ACCOUNT_PAUSED"
+    SESSION_NOT_ALLOWED = "SESSION_NOT_ALLOWED"
+    MAX_CONTRACTS = "MAX_CONTRACTS"
+    MAX_RISK_PER_TRADE = "MAX_RISK_PER_TRADE"
+    DAILY_LOSS_LIMIT = "DAILY_LOSS_LIMIT"
+    TRAILING_DRAWDOWN = "TRAILING_DRAWDOWN"
+    TRADE_CLOSED = "TRADE_CLOSED"
+    ZERO_CONTRACTS = "ZERO_CONTRACTS"
+    CONFIGURATION_ERROR = "CONFIGURATION_ERROR"
+    EXCEPTION = "EXCEPTION"
+
+
+MEANING: dict[Rule, str] = {
+    Rule.MAX_POSITION_SIZE: "the signal asks for more contracts than the firm's `{FIRM}_MAX_POSITION_SIZE`",
+    Rule.MAX_DAILY_LOSS: "today's loss has reached `{FIRM}_MAX_DAILY_LOSS` (all programs) or the account's own",
+    Rule.MAX_TOTAL_LOSS: "the total loss has reached `{FIRM}_MAX_TOTAL_LOSS` (all programs) or the account's own",
+    Rule.MAX_DRAWDOWN: "the drawdown has reached `{FIRM}_{ID}_MAX_DRAWDOWN`",
+    Rule.UNKNOWN_SYMBOL: "no point value in dollars is known for the symbol; set `{SYMBOL}_POINT_VALUE`",
+    Rule.ACCOUNT_STATE_UNKNOWN: "live only: the account has a limit, but the figure it limits is not known",
+    Rule.ACCOUNT_STATE_STALE: "live only: the account's figures are older than `ACCOUNT_STATE_MAX_AGE`",
+    Rule.ACCOUNT_PAUSED: "the account is paused",
+    Rule.SESSION_NOT_ALLOWED: "the signal's session is not in `{FIRM}_{ID}_ALLOWED_SESSIONS`",
+    Rule.MAX_CONTRACTS: "the order has more contracts than `{FIRM}_{ID}_MAX_CONTRACTS`",
+    Rule.MAX_RISK_PER_TRADE: "the loss at the stop is above equity times `{FIRM}_{ID}_MAX_RISK_PER_TRADE_PCT`",
+    Rule.DAILY_LOSS_LIMIT: "equity is at or below the starting balance less the account's daily loss limit",
+    Rule.TRAILING_DRAWDOWN: "equity is at or below its peak less `{FIRM}_{ID}_MAX_DRAWDOWN`",
+    Rule.TRADE_CLOSED: "an exit of this trade was stored before its entry; entering now would open a closed trade",
+    Rule.ZERO_CONTRACTS: "the size comes to zero contracts, so there is nothing to send",
+    Rule.CONFIGURATION_ERROR: "live only: a setting of this account or its firm cannot be read",
+    Rule.EXCEPTION: "a check failed with an error; an account that cannot be checked does not trade",
+}
