@@ -1,0 +1,132 @@
+"""Which instrument a symbol means, and what one point of it is worth.
+
+The figures stand in ``instruments.csv``, each row with its source.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+MONTH_CODES = "FGHJKMNQUVXZ"
+
+_EXCHANGE = re.compile(r"^[A-Z0-9_]+:")
+_CONTINUOUS = re.compile(r"^(?P<root>.+)[1-9]!$")
+_DATED = re.compile(rf"^(?P<root>.+)[{MONTH_CODES}](?:[0-9]{{4}}|[0-9]{{1,2}})$")
+_NINJATRADER = re.compile(r"^(?P<root>.+)(?:0[1-9]|1[0-2])-(?:[0-9]{4}|[0-9]{2})$")
+_FORMS = (_CONTINUOUS, _DATED, _NINJATRADER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """One product as its chart shows it.
+
+    ``point_value`` is in dollars for a move of 1.00 in the chart's price, for one contract or one lot; None where it
+    is not known in dollars, as for products that pay in another currency. ``tick_size`` is in chart points. A micro
+    has ``micro_of``, the root of its mini, and ``micro_ratio``, how many of it make one mini. ``month_codes`` are the
+    delivery months that trade; empty where they were not checked or do not exist.
+    """
+
+    root: str
+    name: str
+    exchange: str
+    tick_size: Decimal | None
+    point_value: Decimal | None
+    currency: str
+    micro_of: str | None
+    micro_ratio: int | None
+    month_codes: str
+
+
+def environment_name(symbol: str) -> str:
+    """Return a symbol as it stands in a variable's name: capitals, and ``_`` for anything but letters and digits."""
+    return re.sub(r"[^A-Z0-9]", "_", symbol.upper())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentBook:
+    """The instruments that are known, by root."""
+
+    instruments: Mapping[str, Instrument]
+    _by_name: Mapping[str, Instrument] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        names = {environment_name(root): instrument for root, instrument in self.instruments.items()}
+        object.__setattr__(self, "instruments", MappingProxyType(dict(self.instruments)))
+        object.__setattr__(self, "_by_name", MappingProxyType(names))
+
+    def __iter__(self) -> Iterator[Instrument]:
+        return iter(self.instruments.values())
+
+    def resolve(self, symbol_text: str) -> Instrument | None:
+        """Return the instrument that a symbol means, or None: an unknown symbol is never guessed.
+
+        Accepts a root (``NQ``, ``US100.cash``), a continuous contract (``NQ1!``), a dated one (``NQZ2025``, ``NQZ25``,
+        ``NQZ5``) and NinjaTrader's form (``NQ 12-26``), with or without an exchange before a colon. Case and spaces do
+        not matter. A root is tried first, so that ``E7`` is never read as a month.
+        """
+        text = _EXCHANGE.sub("", "".join(symbol_text.split()).upper())
+        exact = self._by_name.get(environment_name(text))
+        if exact is not None:
+            return exact
+        for form in _FORMS:
+            match = form.match(text)
+            if match is not None and (found := self._by_name.get(environment_name(match["root"]))) is not None:
+                return found
+        return None
+
+    def with_point_values(self, overrides: Mapping[str, Decimal]) -> "InstrumentBook":
+        """Return a book with these point values, in dollars per 1.00 of the chart's price.
+
+        A symbol may be written as in a variable's name (``US100_CASH``); one that the book does not know is added.
+        Raises ValueError for a value that is not above 0.
+        """
+        instruments = dict(self.instruments)
+        for symbol, point_value in overrides.items():
+            if not (point_value.is_finite() and point_value > 0):
+                raise ValueError(f"the point value of {symbol} must be above 0, not {point_value}")
+            known = self._by_name.get(environment_name(symbol))
+            instrument = _owners_own(symbol.upper()) if known is None else known
+            instruments[instrument.root] = replace(instrument, point_value=point_value)
+        return InstrumentBook(instruments=instruments)
+
+
+def _owners_own(root: str) -> Instrument:
+    """Return an instrument of which only the owner's point value is known."""
+    return Instrument(
+        root=root,
+        name=root,
+        exchange="",
+        tick_size=None,
+        point_value=None,
+        currency="USD",
+        micro_of=None,
+        micro_ratio=None,
+        month_codes="",
+    )
+
+
+@cache
+def exchange_instruments() -> InstrumentBook:
+    """Return the book of ``instruments.csv``: exchange figures, none of them the owner's."""
+    with (Path(__file__).parent / "instruments.csv").open(encoding="utf-8", newline="") as rows:
+        book = [_instrument(row) for row in csv.DictReader(rows)]
+    return InstrumentBook(instruments={instrument.root: instrument for instrument in book})
+
+
+def _instrument(row: Mapping[str, str]) -> Instrument:
+    return Instrument(
+        root=row["root"],
+        name=row["name"],
+        exchange=row["exchange"],
+        tick_size=Decimal(row["tick_size"]) if row["tick_size"] else None,
+        point_value=Decimal(row["point_value"]) if row["point_value"] else None,
+        currency=row["currency"],
+        micro_of=row["micro_of"] or None,
+        micro_ratio=int(row["micro_ratio"]) if row["micro_ratio"] else None,
+        month_codes=row["month_codes"],
+    )

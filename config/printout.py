@@ -1,0 +1,126 @@
+"""The effective configuration as plain text: every value with its source, and everything that is wrong with it."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from config.groups import FirmSettings, ProgramSettings, ServiceSettings
+from config.point_values import SUFFIX as POINT_VALUE_SUFFIX
+from config.problems import MASK, Problem
+from config.reading import SERVICE, Group, Owner, account_owner, firm_owner, setting_fields
+from config.routing import PROGRAM_IDS, ROUTE_TO_FIRMS
+from config.settings import FROM_EXAMPLE, Settings
+from domain.money import plain
+
+NOT_SET = "-"
+
+Row = tuple[str, str, str]
+
+
+def printout(settings: Settings) -> str:
+    """Return the configuration for people to read; no secret is in it."""
+    blocks = [
+        _mode(settings),
+        _block("Service", _rows(settings, ServiceSettings, settings, SERVICE)),
+        _block("Routing", _routing_rows(settings)),
+    ]
+    for firm_code in _shown_firms(settings):
+        owner = firm_owner(firm_code)
+        blocks.append(_block(f"Firm {firm_code}", _rows(settings, FirmSettings, settings.firms[firm_code], owner)))
+    for account, program in settings.programs.items():
+        routed = "" if account in settings.accounts else " (not routed)"
+        rows = _rows(settings, ProgramSettings, program, account_owner(account))
+        blocks.append(_block(f"Account {account}{routed}", rows))
+    point_values = list(_point_values(settings))
+    if point_values:
+        blocks.append(_block("Point values", point_values))
+    blocks.append(_problems(settings))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _mode(settings: Settings) -> str:
+    live = [str(account) for account in settings.accounts if not settings.is_dry(account.firm_code)]
+    lines = ["DRY-RUN: orders are decided and recorded, none is sent."]
+    if live:
+        lines = [f"LIVE: dry-run is off for {', '.join(live)}."]
+    elif not settings.dry_run:
+        lines = ["LIVE, but no routed account is: no order is sent."]
+    if settings.demonstration:
+        lines.append(
+            f"DEMONSTRATION: nothing is configured for routing, so these accounts are those of the {FROM_EXAMPLE};\n"
+            f"set {ROUTE_TO_FIRMS} and your own figures to replace them."
+        )
+    return "\n".join(lines)
+
+
+def _rows(settings: Settings, group: Group, values: Any, owner: Owner) -> Iterator[Row]:
+    unusable = {problem.variable for problem in settings.errors if problem.variable in settings.environ}
+    for entry in setting_fields(group):  # type: ignore[arg-type] # mypy misses that every class hashes
+        variable = owner.prefix + entry.suffix
+        value = getattr(values, entry.name)
+        shown = MASK if entry.secret and value is not None else _shown(value)
+        source = settings.sources.get(variable, "not set")
+        if value is None and source == "default":
+            source = "not set"
+        yield variable, shown, f"{source}, UNUSABLE: see problems" if variable in unusable else source
+
+
+def _routing_rows(settings: Settings) -> Iterator[Row]:
+    yield _as_written(settings, ROUTE_TO_FIRMS)
+    for firm_code in _shown_firms(settings):
+        yield _as_written(settings, f"{firm_code}_{PROGRAM_IDS}")
+    routed = ", ".join(str(account) for account in settings.accounts)
+    yield "routed accounts", routed or "none", ""
+
+
+def _as_written(settings: Settings, variable: str) -> Row:
+    return variable, settings.environ.get(variable, NOT_SET), settings.sources.get(variable, "not set")
+
+
+def _point_values(settings: Settings) -> Iterator[Row]:
+    prefixes = tuple(f"{firm_code}_" for firm_code in settings.firms)
+    for variable in sorted(settings.environ):
+        if variable.endswith(POINT_VALUE_SUFFIX) and not variable.startswith(prefixes):
+            yield _as_written(settings, variable)
+
+
+def _shown_firms(settings: Settings) -> list[str]:
+    routed = dict.fromkeys(account.firm_code for account in settings.accounts)
+    mentioned = [code for code in settings.firms if any(name.startswith(f"{code}_") for name in settings.environ)]
+    return list(routed | dict.fromkeys(mentioned))
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return NOT_SET
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        return plain(value)
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _block(title: str, rows: Iterable[Row]) -> str:
+    """Return the rows under their title in aligned columns."""
+    held = list(rows)
+    name_width = max(len(name) for name, _, _ in held)
+    value_width = max(len(value) for _, value, _ in held)
+    lines = [f"  {name:<{name_width}}  {value:<{value_width}}  {source}".rstrip() for name, value, source in held]
+    return "\n".join([title, *lines])
+
+
+def _problems(settings: Settings) -> str:
+    if not settings.problems:
+        return "No problems found."
+    title = f"Problems: errors {len(settings.errors)}, warnings {len(settings.warnings)}"
+    return "\n".join([title, *(_problem(problem) for problem in (*settings.errors, *settings.warnings))])
+
+
+def _problem(problem: Problem) -> str:
+    value = "not set" if problem.value is None else f'"{problem.value}"'
+    return (
+        f"\n  {problem.severity}  {problem.variable}\n"
+        f"    {problem.message}\n"
+        f"    value:    {value}\n"
+        f"    expected: {problem.expected}"
+    )

@@ -1,0 +1,177 @@
+"""Every setting, typed and read once; all that is wrong is reported together."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
+
+from config.checks import (
+    account_variables,
+    large_risks,
+    live_checks,
+    not_routed,
+    service_checks,
+    unknown_names,
+)
+from config.environment_files import is_routing_variable, read_environment_file
+from config.firm_data import firms
+from config.groups import FirmSettings, ProgramSettings, ServiceSettings
+from config.instruments import InstrumentBook, exchange_instruments
+from config.point_values import read_point_values
+from config.problems import Problem, Severity
+from config.reading import SERVICE, account_owner, firm_owner, read_group, setting_fields
+from config.routing import read_routing
+from domain.account import AccountKey
+
+FROM_ENVIRONMENT = "environment"
+FROM_DOTENV = ".env"
+FROM_EXAMPLE = "example (.env.example)"
+FROM_DEFAULT = "default"
+
+EXAMPLE_PATH = Path(__file__).parents[1] / ".env.example"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ServiceSettings):
+    """Everything the owner configured, with all that is wrong in ``problems``.
+
+    ``environ`` is the mapping that was read. ``accounts`` are the routed pairs in the order of ``ROUTE_TO_FIRMS``;
+    ``firms`` has every known firm and ``programs`` every account that is routed or has a variable. ``sources`` says of
+    each variable where its value came from. ``demonstration`` is True while the accounts are those of the example.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+    accounts: tuple[AccountKey, ...]
+    firms: Mapping[str, FirmSettings]
+    programs: Mapping[AccountKey, ProgramSettings]
+    instruments: InstrumentBook = field(repr=False)
+    problems: tuple[Problem, ...]
+    sources: Mapping[str, str] = field(repr=False)
+    demonstration: bool = False
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], *, sources: Mapping[str, str] | None = None) -> Self:
+        """Read every setting. Never raises for a bad value: each becomes one of ``problems``.
+
+        ``sources`` names where a variable's value came from, "environment" where it does not say.
+        """
+        known = tuple(firms())
+        service_values, problems = read_group(ServiceSettings, environ, SERVICE)
+        service = ServiceSettings(**service_values)
+        routing = read_routing(environ, known)
+        problems.extend(routing.problems)
+        firm_settings = _read_firms(environ, routing.program_ids, problems)
+        configured = account_variables(environ, known)
+        programs = _read_programs(environ, (*routing.accounts, *configured), problems)
+        prefixes = tuple(f"{code}_" for code in known)
+        book, faulty_point_values = read_point_values(environ, exchange_instruments(), prefixes)
+        problems.extend(faulty_point_values)
+        problems.extend(large_risks(programs, environ))
+        problems.extend(unknown_names(environ, known, routing))
+        problems.extend(not_routed(environ, known, routing))
+        problems.extend(service_checks(service, routing, book))
+        live = () if service.dry_run else tuple(a for a in routing.accounts if not firm_settings[a.firm_code].dry_run)
+        problems.extend(live_checks(live, firm_settings, programs, firms()))
+        return cls(
+            **{entry.name: getattr(service, entry.name) for entry in fields(ServiceSettings)},
+            environ=MappingProxyType(dict(environ)),
+            accounts=routing.accounts,
+            firms=MappingProxyType(firm_settings),
+            programs=MappingProxyType(programs),
+            instruments=book,
+            problems=tuple(problems),
+            sources=MappingProxyType(_sources(environ, sources or {})),
+        )
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity is Severity.WARNING)
+
+    def errors_of(self, account: AccountKey) -> tuple[Problem, ...]:
+        """Return the errors that refuse live entries of this account: its own, its firm's, those of all."""
+        return tuple(problem for problem in self.errors if problem.concerns(account))
+
+    def is_dry(self, firm_code: str) -> bool:
+        """Return whether orders to this firm are held back; True for a firm that is not known."""
+        firm = self.firms.get(firm_code.strip().upper())
+        return self.dry_run or firm is None or firm.dry_run is True
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret value that was given, longest first: what no log line may show."""
+        names = {entry.suffix for entry in setting_fields(ServiceSettings) if entry.secret}
+        for firm_code in self.firms:
+            prefix = firm_owner(firm_code).prefix
+            names |= {prefix + entry.suffix for entry in setting_fields(FirmSettings) if entry.secret}
+        values = {self.environ[name].strip() for name in names if name in self.environ}
+        values |= _passwords(self.environ.get("DATABASE_URL", ""))
+        return tuple(sorted(values - {""}, key=lambda value: (-len(value), value)))
+
+
+def load_settings(
+    environ: Mapping[str, str] | None = None,
+    dotenv_path: Path = Path(".env"),
+    example_path: Path = EXAMPLE_PATH,
+) -> Settings:
+    """Return the settings of this process: its environment over ``.env``.
+
+    While nothing is configured for routing and dry-run is on, the accounts are those of ``.env.example``, and the
+    settings say so: ``demonstration`` is True and ``sources`` names the file. ``environ`` is ``os.environ`` unless
+    given.
+    """
+    process = dict(os.environ if environ is None else environ)
+    dotenv = read_environment_file(dotenv_path)
+    merged = {**dotenv.variables, **process}
+    sources = dict.fromkeys(dotenv.variables, FROM_DOTENV) | dict.fromkeys(process, FROM_ENVIRONMENT)
+    settings = Settings.from_env(merged, sources=sources)
+    known = tuple(firms())
+    demonstration = settings.dry_run and not any(is_routing_variable(name, known) for name in merged)
+    if demonstration:
+        example = read_environment_file(example_path).variables
+        accounts = {name: text for name, text in example.items() if is_routing_variable(name, known)}
+        example_sources = sources | dict.fromkeys(accounts, FROM_EXAMPLE)
+        settings = Settings.from_env({**merged, **accounts}, sources=example_sources)
+        demonstration = bool(accounts)
+    return replace(settings, problems=dotenv.problems + settings.problems, demonstration=demonstration)
+
+
+def _read_firms(
+    environ: Mapping[str, str], program_ids: Mapping[str, tuple[int, ...]], problems: list[Problem]
+) -> dict[str, FirmSettings]:
+    found: dict[str, FirmSettings] = {}
+    for firm_code in firms():
+        values, faults = read_group(FirmSettings, environ, firm_owner(firm_code))
+        problems.extend(faults)
+        found[firm_code] = FirmSettings(code=firm_code, program_ids=program_ids.get(firm_code, ()), **values)
+    return found
+
+
+def _read_programs(
+    environ: Mapping[str, str], accounts: tuple[AccountKey, ...], problems: list[Problem]
+) -> dict[AccountKey, ProgramSettings]:
+    found: dict[AccountKey, ProgramSettings] = {}
+    for account in dict.fromkeys(accounts):
+        values, faults = read_group(ProgramSettings, environ, account_owner(account))
+        problems.extend(faults)
+        found[account] = ProgramSettings(**values)
+    return found
+
+
+def _sources(environ: Mapping[str, str], named: Mapping[str, str]) -> dict[str, str]:
+    defaults = {entry.suffix: FROM_DEFAULT for entry in setting_fields(ServiceSettings)}
+    return defaults | {name: named.get(name, FROM_ENVIRONMENT) for name in environ}
+
+
+def _passwords(database_url: str) -> set[str]:
+    """Return the password of a database address as written and as decoded: drivers print either."""
+    try:
+        written: Any = urlsplit(database_url).password
+    except ValueError:
+        return set()
+    return set() if written is None else {written, unquote(written)}

@@ -1,0 +1,74 @@
+"""The reference of all settings: one row a variable, made from their declarations."""
+
+from dataclasses import dataclass
+
+from config.groups import FirmSettings, ProgramSettings, ServiceSettings
+from config.point_values import EXPECTED as POINT_VALUE_EXPECTED
+from config.point_values import SUFFIX as POINT_VALUE_SUFFIX
+from config.reading import Group, setting_fields, shown_default
+from config.routing import PROGRAM_IDS, ROUTE_TO_FIRMS
+
+FIRM_PREFIX = "{FIRM}_"
+PROGRAM_PREFIX = "{FIRM}_{ID}_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One setting as people look it up. ``name`` may hold {FIRM}, {ID} and {SYMBOL}; no default is an empty text."""
+
+    name: str
+    default: str
+    meaning: str
+    expected: str
+    secret: bool = False
+
+
+def variables() -> tuple[Variable, ...]:
+    """Return every setting there is: the service's, the routing, a firm's, an account's, a symbol's."""
+    return (
+        *_of_group(ServiceSettings, ""),
+        Variable(
+            name=ROUTE_TO_FIRMS,
+            default="",
+            meaning="Firms that signals are routed to, separated by commas, in this order",
+            expected="firm codes such as FTMO,APEX",
+        ),
+        Variable(
+            name=FIRM_PREFIX + PROGRAM_IDS,
+            default="",
+            meaning="The owner's programs at the firm, by numbers of the owner's choice, separated by commas",
+            expected="whole numbers from 1, each once, such as 1,2",
+        ),
+        *_of_group(FirmSettings, FIRM_PREFIX),
+        *_of_group(ProgramSettings, PROGRAM_PREFIX),
+        Variable(
+            name="{SYMBOL}" + POINT_VALUE_SUFFIX,
+            default="the exchange's",
+            meaning="Dollars for one point of the chart and one contract; `_` for each character of the symbol "
+            "that is no letter or digit",
+            expected=POINT_VALUE_EXPECTED,
+        ),
+    )
+
+
+def settings_table() -> str:
+    """Return the reference as a Markdown table: variable, default, meaning, what is accepted."""
+    rows = ["| variable | default | meaning | accepted |", "| --- | --- | --- | --- |"]
+    for variable in variables():
+        default = f"`{variable.default}`" if variable.default else ""
+        accepted = f"{variable.expected}; secret" if variable.secret else variable.expected
+        rows.append(f"| `{variable.name}` | {default} | {variable.meaning} | {accepted} |")
+    return "\n".join(rows) + "\n"
+
+
+def _of_group(group: Group, prefix: str) -> list[Variable]:
+    return [
+        Variable(
+            name=prefix + entry.suffix,
+            default=shown_default(entry),
+            meaning=entry.declared.meaning,
+            expected=entry.expected,
+            secret=entry.secret,
+        )
+        for entry in setting_fields(group)  # type: ignore[arg-type] # mypy misses that every class hashes
+    ]
