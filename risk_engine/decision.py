@@ -1,0 +1,104 @@
+"""The decision on one entry: facts that go in, one closed verdict per account that comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from config.instruments import InstrumentBook
+from domain.account import AccountKey
+from domain.order import EntryOrder
+
+
+class DryReason(StrEnum):
+    """Why an account is in dry-run."""
+
+    GLOBAL = "GLOBAL_DRY_RUN_ENABLED"
+    FIRM = "FIRM_DRY_RUN_ENABLED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmFacts:
+    """A firm's rules, and day_pl and total_pl summed over those of its routed accounts that are known (dollars)."""
+
+    code: str
+    risk_rules: Mapping[str, Any]
+    metrics: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFacts:
+    """All that is known of one account at the moment of the decision. ``state_age`` in seconds."""
+
+    key: AccountKey
+    dry_reason: DryReason | None
+    scaling_rules: Mapping[str, Any] = field(default_factory=dict)
+    breach_rules: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+    state_age: Decimal | None = None
+    config_errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFacts:
+    """Everything an entry's decision depends on. ``trade_closed``: an exit of the trade came before this entry."""
+
+    order: EntryOrder
+    firms: tuple[FirmFacts, ...]
+    accounts: tuple[AccountFacts, ...]
+    instruments: InstrumentBook
+    trade_closed: bool = False
+    max_state_age: Decimal = Decimal(300)
+    allow_unknown_state: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One check's no: its rule code and its sentence."""
+
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """The account trades ``contracts``; every check said yes."""
+
+    account: AccountKey
+    contracts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The account does not trade. ``contracts`` is what the size would have been."""
+
+    account: AccountKey
+    contracts: int
+    refusals: tuple[Refusal, ...]
+
+
+Verdict = Approved | Rejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountDecision:
+    """A verdict, with what an account in dry-run would besides be refused for if it were live."""
+
+    verdict: Verdict
+    dry_reason: DryReason | None
+    blocked_if_live: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryDecision:
+    """The four arrays of checks as rows of the record, and one decision per account."""
+
+    risk_checks: tuple[dict[str, Any], ...]
+    program_sizing: tuple[dict[str, Any], ...]
+    account_breaches: tuple[dict[str, Any], ...]
+    enforcement_checks: tuple[dict[str, Any], ...]
+    accounts: tuple[AccountDecision, ...]

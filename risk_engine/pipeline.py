@@ -1,0 +1,206 @@
+"""The checks of an entry, in order: risk, sizing, breach, enforcement, verdict. Facts in, decision out; nothing else.
+
+Exits and MFE updates have no checks: an exit always passes, an update is only information.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from account_engine import check_order_enforcement, evaluate_account_breach, evaluate_account_state
+from account_engine.order_enforcement import enforcement_answer
+from domain.checks import CheckResult, Comparison, Status
+from domain.limits import Finding, failed_check
+from domain.order import EntryOrder
+from domain.rules import Rule
+from program_engine import ProgramSizingResult, calculate_program_sizing
+from risk_engine.decision import (
+    AccountDecision,
+    AccountFacts,
+    Approved,
+    EntryDecision,
+    EntryFacts,
+    FirmFacts,
+    Refusal,
+    Rejected,
+    Verdict,
+)
+from risk_engine.prop_risk_engine import evaluate_risk
+
+R = TypeVar("R")
+
+
+def decide_entry(facts: EntryFacts) -> EntryDecision:
+    """Decide an entry for every routed account on its own.
+
+    An account is approved only if every check approved that account. A check that fails with an error refuses the
+    account with rule EXCEPTION. Never raises on account of the facts.
+    """
+    risks = {firm.code: _risk(firm, facts.order) for firm in facts.firms}
+    accounts = [_decide_account(account, risks[account.key.firm_code], facts) for account in facts.accounts]
+    return EntryDecision(
+        risk_checks=tuple(risk.as_row() for risk in risks.values()),
+        program_sizing=tuple(account.sizing.as_row() for account in accounts),
+        account_breaches=tuple(account.breach.as_row() for account in accounts),
+        enforcement_checks=tuple(account.enforcement for account in accounts),
+        accounts=tuple(account.decision for account in accounts),
+    )
+
+
+def order_size(requested: int | None, sized: int | None) -> int:
+    """Return what would be sent: the smaller of what was asked and what was sized, or the one that exists."""
+    known = [size for size in (requested, sized) if size is not None]
+    return max(min(known, default=0), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    sizing: ProgramSizingResult
+    breach: CheckResult
+    enforcement: dict[str, Any]
+    decision: AccountDecision
+
+
+def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts) -> _Checked:
+    live = account.dry_reason is None
+    sizing = _sizing(account, facts)
+    contracts = order_size(facts.order.contracts, sizing.sized)
+    state = _state_known(account, facts)
+    breach = _breach(account)
+    if live and breach.approved and not state.approved:
+        breach = state
+    configuration = _configuration(account)
+    enforcement = _enforcement(account, facts, contracts)
+    if live and enforcement["allowed"] and configuration is not None:
+        enforcement = enforcement_answer(configuration, compared=enforcement["compared"])
+    row = _enforcement_row(account, enforcement)
+    refusals = [
+        *(_refusal(check) for check in (risk, sizing, breach) if not check.approved),
+        *([] if row["allowed"] else [Refusal(rule=row["rule"], reason=row["reason"])]),
+    ]
+    if contracts == 0 and sizing.approved:
+        refusals.append(Refusal(rule=Rule.ZERO_CONTRACTS, reason="The size comes to 0 contracts."))
+    verdict: Verdict = (
+        Rejected(account=account.key, contracts=contracts, refusals=tuple(refusals))
+        if refusals
+        else Approved(account=account.key, contracts=contracts)
+    )
+    blocked_if_live = () if live else tuple(_live_refusals(state, configuration))
+    decision = AccountDecision(verdict=verdict, dry_reason=account.dry_reason, blocked_if_live=blocked_if_live)
+    return _Checked(sizing=sizing, breach=breach, enforcement=row, decision=decision)
+
+
+def _guarded(check: Callable[[], R], refused: Callable[[Exception], R]) -> R:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001 - an account that cannot be checked does not trade
+        return refused(error)
+
+
+def _risk(firm: FirmFacts, order: EntryOrder) -> CheckResult:
+    payload = {"contracts": order.contracts, "symbol": order.symbol}
+    return _guarded(
+        lambda: evaluate_risk(firm.code, firm.risk_rules, payload, firm.metrics),
+        lambda error: failed_check("Risk check", firm.code, None, error),
+    )
+
+
+def _sizing(account: AccountFacts, facts: EntryFacts) -> ProgramSizingResult:
+    order = facts.order
+    payload = {"symbol": order.symbol, "entry_price": order.entry_price, "stop_loss": order.stop_loss}
+    return _guarded(
+        lambda: calculate_program_sizing(*account.key, account.scaling_rules, payload, instruments=facts.instruments),
+        lambda error: ProgramSizingResult(
+            firm_code=account.key.firm_code,
+            program_id=account.key.program_id,
+            status=Status.REJECTED,
+            rule=Rule.EXCEPTION,
+            reason=f"Program sizing could not be carried out for {account.key}: {error}",
+        ),
+    )
+
+
+def _breach(account: AccountFacts) -> CheckResult:
+    return _guarded(
+        lambda: evaluate_account_breach(*account.key, account.state, account.breach_rules),
+        lambda error: failed_check("Account breach check", *account.key, error),
+    )
+
+
+def _state_known(account: AccountFacts, facts: EntryFacts) -> CheckResult:
+    if facts.allow_unknown_state:
+        return CheckResult(firm_code=account.key.firm_code, program_id=account.key.program_id)
+    firm_rules = next(firm.risk_rules for firm in facts.firms if firm.code == account.key.firm_code)
+    limits = {
+        **{name: limit for name, limit in firm_rules.items() if name != "max_position_size"},
+        **account.breach_rules,
+        "max_risk_per_trade_pct": account.metadata.get("max_risk_per_trade_pct"),
+    }
+    return _guarded(
+        lambda: evaluate_account_state(
+            *account.key, account.state, limits, age=account.state_age, max_age=facts.max_state_age
+        ),
+        lambda error: failed_check("Account state check", *account.key, error),
+    )
+
+
+def _configuration(account: AccountFacts) -> Finding | None:
+    """A setting that cannot be read is never "no limit": it refuses live entries of its account."""
+    if not account.config_errors:
+        return None
+    return Finding(
+        comparison=Comparison(rule=Rule.CONFIGURATION_ERROR, value=list(account.config_errors), limit=[], passed=False),
+        reason=f"Settings that cannot be read: {', '.join(account.config_errors)}.",
+        details={"variables": list(account.config_errors)},
+    )
+
+
+def _enforcement(account: AccountFacts, facts: EntryFacts, contracts: int) -> dict[str, Any]:
+    order = facts.order
+    if facts.trade_closed:
+        closed = Comparison(rule=Rule.TRADE_CLOSED, value="exit stored before entry", limit=None, passed=False)
+        reason = f"Trade {order.trade_id} was closed before this entry was processed."
+        return enforcement_answer(Finding(comparison=closed, reason=reason), compared=[closed])
+    order_data = {
+        "entry_price": order.entry_price,
+        "stop_loss": order.stop_loss,
+        "symbol": order.symbol,
+        "session": order.session,
+        "contracts": order.contracts,
+        "send_contracts": contracts,
+    }
+    return _guarded(
+        lambda: check_order_enforcement(
+            *account.key, account.metadata, account.state, order_data, instruments=facts.instruments
+        ),
+        lambda error: enforcement_answer(None, rule=Rule.EXCEPTION, reason=str(error), compared=[]),
+    )
+
+
+def _enforcement_row(account: AccountFacts, answer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "firm_code": account.key.firm_code,
+        "program_id": account.key.program_id,
+        "status": str(Status.APPROVED if answer["allowed"] else Status.REJECTED),
+        **{name: answer[name] for name in ("allowed", "breach_type", "rule", "reason", "details")},
+        "compared": [comparison.as_row() for comparison in answer["compared"]],
+    }
+
+
+def _refusal(check: CheckResult) -> Refusal:
+    return Refusal(rule=str(check.rule), reason=check.reason or "")
+
+
+def _live_refusals(state: CheckResult, configuration: Finding | None) -> list[Refusal]:
+    refusals = [] if state.approved else [_refusal(state)]
+    if configuration is not None:
+        refusals.append(Refusal(rule=Rule.CONFIGURATION_ERROR, reason=configuration.reason or ""))
+    return refusals
+
+
+def age_of(figures_at: float | None, now: float) -> Decimal | None:
+    """Return how old figures are in seconds to the millisecond, None where none ever arrived."""
+    return None if figures_at is None else Decimal(str(round(now - figures_at, 3)))
