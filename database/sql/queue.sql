@@ -1,0 +1,115 @@
+-- name: claim_tasks
+-- An exit or update waits while the entry of its trade is not finished; another worker's rows are skipped.
+WITH due AS MATERIALIZED (
+    SELECT t.id
+    FROM execution_tasks t
+    WHERE t.status = 'PENDING' AND t.due_at <= now() AND (%(only)s::bigint IS NULL OR t.id = %(only)s)
+      AND (t.event_type = 'ENTRY' OR NOT EXISTS (
+          SELECT 1 FROM execution_tasks e
+          WHERE e.trade_id = t.trade_id AND e.event_type = 'ENTRY' AND e.status IN ('PENDING', 'PROCESSING')
+            AND e.id < t.id))
+    ORDER BY t.priority, t.due_at, t.id
+    LIMIT %(limit)s
+    FOR UPDATE OF t SKIP LOCKED
+)
+UPDATE execution_tasks t
+SET status = 'PROCESSING', attempts = t.attempts + 1, worker = %(worker)s,
+    lease_until = now() + make_interval(secs => %(lease)s), last_attempt_at = now(), updated_at = now()
+FROM due
+WHERE t.id = due.id
+RETURNING t.id, t.trade_id, t.event_type, t.payload, t.attempts, t.priority, EXISTS (
+    SELECT 1 FROM execution_tasks x
+    WHERE x.trade_id = t.trade_id AND x.event_type = 'EXIT' AND (x.id < t.id OR x.status = 'SUCCESS')
+) AS trade_closed
+
+-- name: record_results
+-- Task and log together, and only where the claim still holds: worker and attempt are the fence against a worker that
+-- was believed dead. Listeners hear of it at commit, never before.
+WITH result AS (
+    SELECT * FROM unnest(%(task_ids)s::bigint[], %(attempts)s::integer[], %(bodies)s::text[], %(events)s::text[])
+        AS r (task_id, attempt, body, event)
+), finished AS (
+    UPDATE execution_tasks t
+    SET status = 'SUCCESS', worker = NULL, lease_until = NULL, finished_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    FROM result r
+    WHERE t.id = r.task_id AND t.status = 'PROCESSING' AND t.worker = %(worker)s AND t.attempts = r.attempt
+    RETURNING t.id, t.trade_id, t.event_type, r.body, r.event
+), logged AS (
+    INSERT INTO execution_logs (task_id, trade_id, event_type, status, response_code, response_body, created_at)
+    SELECT id, trade_id, event_type, 'SUCCESS', 200, body::jsonb, clock_timestamp() FROM finished
+    RETURNING task_id
+)
+SELECT finished.id, pg_notify('router_events', finished.event)
+FROM finished JOIN logged ON logged.task_id = finished.id
+
+-- name: record_failure
+-- Waits and tries again, or ends as a dead letter. The error is logged either way.
+WITH failed AS (
+    UPDATE execution_tasks t
+    SET status = CASE WHEN %(final)s THEN 'FAILED' ELSE 'PENDING' END,
+        worker = NULL, lease_until = NULL, last_error = %(error)s, updated_at = clock_timestamp(),
+        due_at = CASE WHEN %(final)s THEN t.due_at ELSE clock_timestamp() + make_interval(secs => %(delay)s) END,
+        finished_at = CASE WHEN %(final)s THEN clock_timestamp() END
+    WHERE t.id = %(task_id)s AND t.status = 'PROCESSING' AND t.worker = %(worker)s AND t.attempts = %(attempt)s
+    RETURNING t.id, t.trade_id, t.event_type
+), logged AS (
+    INSERT INTO execution_logs (task_id, trade_id, event_type, status, response_code, response_body, created_at)
+    SELECT id, trade_id, event_type, CASE WHEN %(final)s THEN 'FAILED' ELSE 'RETRY' END, 500, %(body)s::jsonb,
+           clock_timestamp()
+    FROM failed
+    RETURNING task_id
+)
+SELECT failed.id, CASE WHEN %(final)s THEN pg_notify('router_events', %(event)s) END
+FROM failed JOIN logged ON logged.task_id = failed.id
+
+-- name: give_back
+UPDATE execution_tasks t
+SET status = 'PENDING', worker = NULL, lease_until = NULL, attempts = t.attempts - 1, updated_at = now()
+FROM unnest(%(task_ids)s::bigint[], %(attempts)s::integer[]) AS r (task_id, attempt)
+WHERE t.id = r.task_id AND t.status = 'PROCESSING' AND t.worker = %(worker)s AND t.attempts = r.attempt
+
+-- name: renew_leases
+UPDATE execution_tasks t
+SET lease_until = now() + make_interval(secs => %(lease)s)
+FROM unnest(%(task_ids)s::bigint[], %(attempts)s::integer[]) AS r (task_id, attempt)
+WHERE t.id = r.task_id AND t.status = 'PROCESSING' AND t.worker = %(worker)s AND t.attempts = r.attempt
+
+-- name: take_back_expired
+-- The lease ended: its worker is gone. The task waits again, or ends as a dead letter when it has had all its tries.
+WITH expired AS (
+    SELECT id, worker, attempts >= %(max_attempts)s AS final
+    FROM execution_tasks
+    WHERE status = 'PROCESSING' AND lease_until < now()
+    FOR UPDATE SKIP LOCKED
+), taken AS (
+    UPDATE execution_tasks t
+    SET status = CASE WHEN x.final THEN 'FAILED' ELSE 'PENDING' END,
+        worker = NULL, lease_until = NULL, due_at = LEAST(t.due_at, now()), updated_at = now(),
+        last_error = 'worker ' || x.worker || ' did not finish before its lease ended',
+        finished_at = CASE WHEN x.final THEN now() END
+    FROM expired x
+    WHERE t.id = x.id
+    RETURNING t.id, t.trade_id, t.event_type, t.attempts, t.status, t.last_error
+), logged AS (
+    INSERT INTO execution_logs (task_id, trade_id, event_type, status, response_code, response_body)
+    SELECT id, trade_id, event_type, CASE status WHEN 'FAILED' THEN 'FAILED' ELSE 'RETRY' END, 500,
+           jsonb_build_object('error', last_error, 'attempt', attempts)
+    FROM taken
+    RETURNING task_id
+)
+SELECT taken.id, taken.trade_id, taken.status
+FROM taken JOIN logged ON logged.task_id = taken.id
+
+-- name: result_of_task
+SELECT l.response_body, t.status, t.last_error
+FROM execution_tasks t
+LEFT JOIN execution_logs l ON l.task_id = t.id AND l.status = 'SUCCESS'
+WHERE t.id = %(task_id)s
+
+-- name: queue_state
+SELECT count(*) FILTER (WHERE status = 'PENDING') AS pending,
+       count(*) FILTER (WHERE status = 'PROCESSING') AS processing,
+       extract(epoch FROM now() - min(created_at) FILTER (WHERE status = 'PENDING')) AS oldest_pending_seconds
+FROM execution_tasks
+WHERE status IN ('PENDING', 'PROCESSING')
