@@ -1,0 +1,210 @@
+"""The router: serves the task queue, decides every account on its own. ``python execution_router.py`` is a worker."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal as signals_of_the_system
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from account_engine import AccountStateManager
+from config.logs import configure_logging
+from config.settings import Settings, load_settings
+from connectors import connector_for
+from database.connection import Database
+from database.events import EventListener
+from database.queue import TaskQueue
+from database.signals import SignalStore, StoreOutcome
+from database.startup import open_database, prepare_schema
+from routing.facts import FactBook
+from routing.processor import TaskProcessor
+from routing.worker import QueueWorker, RetryPolicy
+from signals.model import Signal
+from signals.payload import parse_signal
+from signals.redaction import stored_body
+
+STOP_SECONDS = 8.0
+ANSWER_SECONDS = 15.0
+
+
+class ExecutionRouter:
+    """Routes tasks to every configured account. Dry-run unless both ``dry_run`` and the settings say otherwise.
+
+    ``poll_interval`` in seconds. ``settings`` default to the environment's; ``database`` to the settings' one, None
+    where there is none: then signals can still be handled directly, and the result says that nothing was recorded.
+    Making a router opens no connection and starts no thread.
+    """
+
+    def __init__(
+        self,
+        poll_interval: float = 2.0,
+        batch_size: int = 20,
+        dry_run: bool = True,  # noqa: FBT001 - the documents' signature
+        logger: logging.Logger | None = None,
+        account_state_manager: AccountStateManager | None = None,
+        *,
+        settings: Settings | None = None,
+        database: Database | None = None,
+    ) -> None:
+        self.settings = Settings.from_env(os.environ) if settings is None else settings
+        self.logger = logging.getLogger("execution_router") if logger is None else logger
+        self.dry_run = dry_run or self.settings.dry_run
+        self.account_state_manager = (
+            AccountStateManager(self.settings.environ) if account_state_manager is None else account_state_manager
+        )
+        self._processor = self._make_processor()
+        if database is None and self.settings.database_url is not None:
+            database = Database(self.settings.database_url, size=3, name="execution-router-worker")
+        self._store = None if database is None else SignalStore(database)
+        self._queue = None if database is None else self._make_queue(database)
+        self._worker = None if self._queue is None else self._make_worker(self._queue, poll_interval, batch_size)
+        self.logger.info("ExecutionRouter initialized with dry_run=%s", self.dry_run, extra={"event": "router_made"})
+
+    def start(self) -> None:
+        """Serve the queue from a daemon thread; a second call does nothing. Raises RuntimeError without a database."""
+        if self._worker is None:
+            raise RuntimeError("the router has no database to serve; set DATABASE_URL")
+        if not self._worker.is_alive():
+            self._worker.start()
+            self.logger.info(
+                "ExecutionRouter worker started (dry_run=%s)", self.dry_run, extra={"event": "router_started"}
+            )
+
+    def stop(self, timeout: float = STOP_SECONDS) -> None:
+        """Finish the task in hand, give back the rest, end the thread; waits at most ``timeout`` seconds."""
+        if self._worker is not None and not self._worker.stop(timeout):
+            self.logger.warning("Router did not stop in time; its tasks return when their lease ends")
+
+    def wake(self) -> None:
+        """Look for tasks now instead of at the next poll."""
+        if self._worker is not None:
+            self._worker.wake()
+
+    def is_alive(self) -> bool:
+        """Return whether the thread serves the queue."""
+        return self._worker is not None and self._worker.is_alive()
+
+    def handle_entry_signal(self, signal: Mapping[str, Any]) -> dict[str, Any]:
+        """Record an entry, decide it at once and return the result. Raises InvalidSignal for a body that is none."""
+        return self._handle({"event_type": "ENTRY", **signal})
+
+    def handle_exit_signal(self, signal: Mapping[str, Any]) -> dict[str, Any]:
+        """Record an exit, process it at once and return the result. Raises InvalidSignal for a body that is none."""
+        return self._handle({"event_type": "EXIT", **signal})
+
+    def handle_mfe_update(self, signal: Mapping[str, Any]) -> dict[str, Any]:
+        """Record an MFE update and return the result. Raises InvalidSignal for a body that is none."""
+        return self._handle({"event_type": "MFE_UPDATE", **signal})
+
+    def _handle(self, fields: dict[str, Any]) -> dict[str, Any]:
+        signal = parse_signal(fields)
+        if self._store is None or signal.task_event is None:
+            return self._decide_unrecorded(signal)
+        raw_body = stored_body(fields, self.settings.secrets())
+        stored = self._store.store(signal, source="execution_router", raw_body=raw_body)
+        known = {"recorded": True, "outcome": str(stored.outcome), "task_id": stored.task_id}
+        if stored.outcome is StoreOutcome.CONFLICT or stored.task_id is None:
+            return {**known, "trade_id": stored.trade_id, "event_type": str(signal.task_event)}
+        return {**self._answer(stored.task_id), **known, "trade_id": stored.trade_id}
+
+    def _decide_unrecorded(self, signal: Signal) -> dict[str, Any]:
+        if signal.task_event is None:
+            return {"recorded": False, "details": f"{signal.lifecycle} is recorded only and decides nothing."}
+        body = self._processor.process(signal.task_event, signal.trade_id, signal.task_payload()).body
+        return {**body, "recorded": False, "details": f"{body['details']} No database: nothing was recorded."}
+
+    def _answer(self, task_id: int) -> dict[str, Any]:
+        """Serve the task here, unless another worker was quicker or the trade's entry has to come first."""
+        assert self._worker is not None  # noqa: S101 - a store comes with a worker
+        assert self._queue is not None  # noqa: S101
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < deadline:
+            processed = self._worker.serve_one(task_id)
+            if processed is not None:
+                return processed.body
+            found = self._queue.result_of(task_id)
+            if found is not None and found["response_body"] is not None:
+                return dict(found["response_body"])
+            if found is not None and found["status"] == "FAILED":
+                return {"status": "FAILED", "last_error": found["last_error"]}
+            time.sleep(0.02)
+        return {
+            "status": "PENDING",
+            "details": "The task waits in the queue; its result will be in execution_logs.",
+        }
+
+    def _make_processor(self) -> TaskProcessor:
+        book = FactBook(self.settings, self.account_state_manager, dry_run=self.dry_run)
+        return TaskProcessor(
+            book,
+            {
+                account.key: connector_for(account.key.firm_code, dry_reason=account.dry_reason)
+                for account in book.accounts
+            },
+            dry_run=self.dry_run,
+            default_symbol=self.settings.default_symbol,
+            example=self.settings.demonstration,
+            logger=self.logger,
+        )
+
+    def _make_queue(self, database: Database) -> TaskQueue:
+        worker = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        return TaskQueue(database, worker=worker, lease=self.settings.task_lease)
+
+    def _make_worker(self, queue: TaskQueue, poll_interval: float, batch_size: int) -> QueueWorker:
+        return QueueWorker(
+            queue,
+            self._processor,
+            poll_interval=poll_interval,
+            batch_size=batch_size,
+            retry=RetryPolicy(max_attempts=self.settings.task_max_attempts, base=self.settings.task_retry_base),
+            logger=self.logger,
+        )
+
+
+def router_of(settings: Settings, database: Database, states: AccountStateManager) -> ExecutionRouter:
+    """Return the router that the settings describe."""
+    return ExecutionRouter(
+        poll_interval=settings.poll_interval,
+        batch_size=settings.batch_size,
+        dry_run=settings.dry_run,
+        account_state_manager=states,
+        settings=settings,
+        database=database,
+    )
+
+
+def main() -> int:
+    """Run a worker of its own until SIGTERM or SIGINT; return the exit status."""
+    settings = load_settings()
+    configure_logging(settings)
+    logger = logging.getLogger("execution_router")
+    for problem in settings.problems:
+        logger.warning("%s", problem, extra={"event": "configuration_problem"})
+    stopping = threading.Event()
+    for number in (signals_of_the_system.SIGTERM, signals_of_the_system.SIGINT):
+        signals_of_the_system.signal(number, lambda *_: stopping.set())
+    opened = open_database(settings)
+    database = Database(opened.url, size=3, name="execution-router-worker")
+    if not prepare_schema(database, logger, stopping):
+        return 0
+    router = router_of(settings, database, AccountStateManager(settings.environ))
+    listener = EventListener(opened.url, on_event=lambda _: router.wake(), on_connect=router.wake, logger=logger)
+    router.start()
+    listener.start()
+    stopping.wait()
+    router.stop()
+    listener.stop()
+    database.close()
+    logger.info("ExecutionRouter worker stopped", extra={"event": "router_stopped"})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
