@@ -1,0 +1,1 @@
+"""The way in over HTTP, and the live events on the way back."""

@@ -1,0 +1,131 @@
+"""What the three webhooks share: read the body, check the secret, keep what is refused."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from config.settings import Settings
+from database.connection import DatabaseUnavailable, StatementRefused
+from database.signals import SignalStore, Stored, StoreOutcome
+from signals.body import read_json_object
+from signals.problem import InvalidSignal, shown
+from signals.redaction import redacted_text
+from web.refusals import Refused, invalid, too_large, wrong_secret
+
+BODY_LIMIT = 64 * 1024
+# A refused body is read to its end, up to this, so that the sender gets the answer instead of a reset.
+DRAIN_LIMIT = 1024 * 1024
+
+
+class Intake:
+    """Turns one request into one answer, and loses nothing on the way."""
+
+    def __init__(self, settings: Settings, store: SignalStore, logger: logging.Logger) -> None:
+        self._secret = settings.webhook_secret
+        self.secrets = settings.secrets()
+        self._store = store
+        self._logger = logger
+
+    def receive(
+        self, endpoint: str, token: str | None, handle: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> tuple[Response, int]:
+        """Answer a request: ``handle`` gets the body's fields once the sender is known, and returns the 200's JSON."""
+        body = b""
+        try:
+            body = self._body()
+            given = token if token is not None else request.args.get("token")
+            self._check(given, required=False)
+            fields = read_json_object(body)
+            if given is None:
+                self._check(fields.get("secret"), required=True)
+            return jsonify(handle(fields)), 200
+        except InvalidSignal as error:
+            return self._refuse(endpoint, body, invalid(error))
+        except _TooLarge as error:
+            return self._refuse(endpoint, error.beginning, too_large(BODY_LIMIT))
+        except Refused as refused:
+            return self._refuse(endpoint, body, refused)
+        except (DatabaseUnavailable, StatementRefused) as error:
+            self._logger.error("Nothing was stored: %s", error, extra={"event": "not_stored", "endpoint": endpoint})
+            return self._not_stored()
+
+    def _check(self, given: object, *, required: bool) -> None:
+        if self._secret is None or (given is None and not required):
+            return
+        text = given if isinstance(given, str) else ""
+        if not hmac.compare_digest(text.encode("utf-8", "replace"), self._secret.encode()):
+            raise wrong_secret(missing=given is None)
+
+    def _body(self) -> bytes:
+        body = request.stream.read(BODY_LIMIT + 1)
+        if len(body) <= BODY_LIMIT:
+            return body
+        drained = len(body)
+        while drained < DRAIN_LIMIT and (chunk := request.stream.read(BODY_LIMIT)):
+            drained += len(chunk)
+        raise _TooLarge(body)
+
+    def _refuse(self, endpoint: str, body: bytes, refused: Refused) -> tuple[Response, int]:
+        problems = refused.masked_problems(self.secrets)
+        self._logger.warning(
+            "Refused with %s %s: %s",
+            refused.status_code,
+            refused.code,
+            "; ".join(f"{problem.field} = {shown(problem.given)!r}" for problem in problems) or refused.message,
+            extra={"event": "webhook_refused", "endpoint": endpoint},
+        )
+        try:
+            self._store.keep_refused(
+                endpoint=endpoint,
+                status_code=refused.status_code,
+                code=refused.code,
+                message=refused.message,
+                problems=problems,
+                body=redacted_text(body, self.secrets),
+                trade_id=refused.trade_id,
+                signal_id=refused.signal_id,
+            )
+        except (DatabaseUnavailable, StatementRefused) as error:
+            # The answer is right even where the copy for the owner could not be kept.
+            self._logger.error("A refused body was not kept: %s", error, extra={"event": "refused_not_kept"})
+        return jsonify(refused.answer(self.secrets)), refused.status_code
+
+    @staticmethod
+    def _not_stored() -> tuple[Response, int]:
+        answer = jsonify(
+            status="error",
+            code="database_unavailable",
+            message="The database cannot be reached. Nothing was stored; send it again.",
+        )
+        answer.headers["Retry-After"] = "5"
+        return answer, 503
+
+
+class _TooLarge(Exception):
+    def __init__(self, beginning: bytes) -> None:
+        super().__init__("body too large")
+        self.beginning = beginning
+
+
+def stored_answer(stored: Stored) -> dict[str, Any]:
+    """Return the 200 for a stored or repeated event. Raises Refused (409) for one that contradicts the stored one."""
+    if stored.outcome is StoreOutcome.CONFLICT:
+        message = (
+            f"Trade {stored.trade_id} already has this event with other content. The first one stands; "
+            "this body is kept in refused_webhooks (view signal_conflicts)."
+        )
+        raise Refused(409, "conflict", message, (), stored.trade_id, signal_id=stored.signal_id, task_id=stored.task_id)
+    answer: dict[str, Any] = {
+        "status": str(stored.outcome),
+        "task_id": stored.task_id,
+        "trade_id": stored.trade_id,
+        "signal_id": stored.signal_id,
+    }
+    if stored.unknown_trade:
+        answer["warning"] = "unknown_trade"
+    return answer

@@ -1,0 +1,71 @@
+"""Refusals of a request: what was wrong, where, what is accepted, and what happened to the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from signals.problem import FieldProblem, InvalidSignal
+from signals.redaction import mask_values
+
+
+@dataclass(eq=False)
+class Refused(Exception):
+    """A request that is answered with an error."""
+
+    status_code: int
+    code: str
+    message: str
+    problems: tuple[FieldProblem, ...] = ()
+    trade_id: str | None = None
+    signal_id: int | None = None
+    task_id: int | None = None
+
+    def answer(self, secrets: tuple[str, ...]) -> dict[str, Any]:
+        """Return the JSON answer; the first problem is also on top, where a person looks."""
+        problems = self.masked_problems(secrets)
+        first = problems[0].as_json() if problems else {}
+        known = {"trade_id": self.trade_id, "task_id": self.task_id}
+        return {
+            "status": "conflict" if self.code == "conflict" else "error",
+            "code": self.code,
+            "message": self.message,
+            **first,
+            **({"errors": [problem.as_json() for problem in problems]} if problems else {}),
+            **{name: value for name, value in known.items() if value is not None},
+        }
+
+    def masked_problems(self, secrets: tuple[str, ...]) -> tuple[FieldProblem, ...]:
+        """Return the problems with any secret taken out of what was given."""
+        return tuple(
+            FieldProblem(
+                field=mask_values(problem.field, secrets),
+                given=mask_values(problem.given, secrets) if isinstance(problem.given, str) else problem.given,
+                accepted=problem.accepted,
+            )
+            for problem in self.problems
+        )
+
+
+def invalid(error: InvalidSignal) -> Refused:
+    """Return the 400 for a body that can never be valid."""
+    names = ", ".join(problem.field for problem in error.problems)
+    message = f"The body was refused because of: {names}. No signal was stored; the body is kept in refused_webhooks."
+    return Refused(400, "invalid_signal", message, error.problems)
+
+
+def too_large(limit: int) -> Refused:
+    """Return the 413 for a body beyond the limit in bytes."""
+    message = f"The body is larger than {limit} bytes. No signal was stored; its beginning is kept in refused_webhooks."
+    problem = FieldProblem(field="body", given=f"more than {limit} bytes", accepted=f"at most {limit} bytes")
+    return Refused(413, "body_too_large", message, (problem,))
+
+
+def wrong_secret(*, missing: bool) -> Refused:
+    """Return the 401 for a missing or wrong webhook secret."""
+    what = "is missing" if missing else "is wrong"
+    message = (
+        f"The webhook secret {what}. Give it as ?token=..., as the end of the path /webhook/<token>, or in the body's "
+        '"secret" field. No signal was stored.'
+    )
+    return Refused(401, "wrong_secret", message)

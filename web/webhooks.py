@@ -1,0 +1,62 @@
+"""The three webhooks. A signal is stored and answered; nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response
+
+from database.signals import SignalStore
+from signals.live_signal import parse_live_signal
+from signals.payload import parse_price, parse_signal
+from signals.redaction import stored_body
+from web.intake import Intake, stored_answer
+
+
+def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], None]) -> Blueprint:
+    """Return the webhook routes. ``wake`` tells a router in this process that there is work."""
+    routes = Blueprint("webhooks", __name__)
+
+    @routes.post("/api/automated-signals/webhook")
+    @routes.post("/api/automated-signals/webhook/<token>")
+    def automated_signal(token: str | None = None) -> tuple[Response, int]:
+        def handle(fields: dict[str, Any]) -> dict[str, Any]:
+            answer = store_signal(store, fields, intake.secrets)
+            wake()
+            return answer
+
+        return intake.receive("/api/automated-signals/webhook", token, handle)
+
+    @routes.post("/api/live-signals")
+    @routes.post("/api/live-signals/<token>")
+    def live_signal(token: str | None = None) -> tuple[Response, int]:
+        def handle(fields: dict[str, Any]) -> dict[str, Any]:
+            live = parse_live_signal(fields, datetime.now(UTC))
+            answer = stored_answer(store.store_live(live, raw_body=stored_body(fields, intake.secrets)))
+            wake()
+            return answer
+
+        return intake.receive("/api/live-signals", token, handle)
+
+    @routes.post("/api/realtime-price")
+    @routes.post("/api/realtime-price/<token>")
+    def realtime_price(token: str | None = None) -> tuple[Response, int]:
+        def handle(fields: dict[str, Any]) -> dict[str, Any]:
+            update = parse_price(fields)
+            symbol = update.symbol.rpartition(":")[2].upper()
+            kept = store.keep_price(update, symbol=symbol)
+            return {"status": "accepted" if kept else "older", "symbol": symbol}
+
+        return intake.receive("/api/realtime-price", token, handle)
+
+    return routes
+
+
+def store_signal(
+    store: SignalStore, fields: Mapping[str, Any], secrets: tuple[str, ...], *, source: str = "webhook"
+) -> dict[str, Any]:
+    """Store a signal with its task; return the answer. Raises InvalidSignal, Refused, DatabaseUnavailable."""
+    signal = parse_signal(fields)
+    return stored_answer(store.store(signal, source=source, raw_body=stored_body(dict(fields), secrets)))

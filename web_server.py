@@ -1,0 +1,274 @@
+"""The web process: webhooks, health, live events, and the router's thread. ``python web_server.py`` runs it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app, has_app_context
+from flask_socketio import SocketIO
+from gunicorn.app.wsgiapp import WSGIApplication
+
+from account_engine import AccountStateManager
+from config.logs import configure_logging
+from config.settings import Settings, load_settings
+from database.connection import Database
+from database.events import EventListener
+from database.migrations import migrate
+from database.queue import TaskQueue
+from database.signals import SignalStore
+from database.startup import OpenedDatabase, open_database, prepare_schema
+from domain.money import decimal_of
+from execution_router import router_of
+from signals.model import payload_json
+from signals.payload import signal_of_payload
+from web.banner import banner
+from web.errors import install_error_answers
+from web.health import health_routes
+from web.intake import Intake, stored_answer
+from web.live import LiveFeed
+from web.webhooks import store_signal, webhook_routes
+
+# TradingView gives up after 3 s; the statement has to give up before.
+WEBHOOK_STATEMENT_SECONDS = 2.0
+
+
+class Service:
+    """Everything that one web process holds, made from its settings. Nothing runs before ``start``."""
+
+    def __init__(self, settings: Settings, opened: OpenedDatabase) -> None:
+        if not settings.dry_run and settings.webhook_secret is None:
+            raise RuntimeError("WEBHOOK_SECRET is unset. Live mode refuses to start without one: anybody could trade.")
+        self.settings = settings
+        self.opened = opened
+        self.logger = logging.getLogger("web_server")
+        self.database = Database(
+            opened.url,
+            size=settings.database_pool_size,
+            statement_timeout=WEBHOOK_STATEMENT_SECONDS,
+            name="execution-router-web",
+        )
+        self.store = SignalStore(self.database)
+        self.states = AccountStateManager(settings.environ)
+        self._router_database = Database(opened.url, size=3, name="execution-router-worker")
+        self.router = router_of(settings, self._router_database, self.states)
+        self.socketio = SocketIO(async_mode="threading")
+        self._stopping = threading.Event()
+        self._starter = threading.Thread(target=self._start_when_ready, name="starter", daemon=True)
+        results = TaskQueue(self._router_database, worker="reader", lease=settings.task_lease)
+        feed = LiveFeed(self.socketio, settings, results.result_of)
+        self._listener = EventListener(
+            opened.url,
+            on_event=lambda event: self._on_event(feed, event),
+            on_connect=self.router.wake,
+            logger=self.logger,
+        )
+
+    def app(self) -> Flask:
+        """Return the WSGI application."""
+        app = Flask(__name__, static_folder=None)
+        intake = Intake(self.settings, self.store, self.logger)
+        app.register_blueprint(webhook_routes(intake, self.store, wake=self.router.wake))
+        app.register_blueprint(health_routes(self.settings, self.database, router_alive=self.router.is_alive))
+        install_error_answers(app, self.logger)
+        self.socketio.init_app(app, async_mode="threading")
+        app.extensions["execution_service"] = self
+        return app
+
+    def start(self) -> None:
+        """Bring the schema up to date, start router and listener; with the database away, as soon as it is back."""
+        self._starter.start()
+        self._starter.join(timeout=5.0)
+
+    def stop(self) -> None:
+        """Finish the task in hand, give back the rest, close everything; a second call does nothing."""
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self.router.stop()
+            self._listener.stop()
+            self.database.close()
+            self._router_database.close()
+            self.logger.info("Web process stopped", extra={"event": "web_stopped"})
+
+    def _start_when_ready(self) -> None:
+        # Migrations may take longer than a webhook may, so they run on the router's connections.
+        if prepare_schema(self._router_database, self.logger, self._stopping):
+            if self.settings.router_enabled:
+                self.router.start()
+            self._listener.start()
+
+    def _on_event(self, feed: LiveFeed, event: dict[str, Any]) -> None:
+        if event.get("event") == "signal_stored":
+            self.router.wake()
+        feed.deliver(event)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make and start a web process's service and return its WSGI application.
+
+    ``settings`` default to the environment, ``.env`` and, with nothing configured, the example. Raises RuntimeError
+    when live mode has no webhook secret.
+    """
+    settings = load_settings() if settings is None else settings
+    service = Service(settings, open_database(settings))
+    service.start()
+    return service.app()
+
+
+@cache
+def process_app() -> Flask:
+    """Return this process's one application, made at the first call; prints the start-up text."""
+    settings = load_settings()
+    configure_logging(settings)
+    app = create_app(settings)
+    service = service_of(app)
+    text = banner(
+        settings,
+        embedded=service.opened.embedded,
+        psql=service.opened.psql,
+        trade_id=f"{datetime.now(UTC):%Y%m%d_%H%M%S}_BULLISH",
+    )
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+    return app
+
+
+def service_of(app: Flask) -> Service:
+    """Return the service behind an application."""
+    service = app.extensions["execution_service"]
+    assert isinstance(service, Service)  # noqa: S101 - set by Service.app alone
+    return service
+
+
+def shutdown() -> None:
+    """Stop this process's service, if it was ever made."""
+    if process_app.cache_info().currsize:
+        service_of(process_app()).stop()
+
+
+def handle_entry_signal(signal: Mapping[str, Any]) -> dict[str, Any]:
+    """Store an entry with its task; return the webhook's answer. Raises InvalidSignal, Refused, DatabaseUnavailable."""
+    return _handle("ENTRY", signal)
+
+
+def handle_exit_signal(signal: Mapping[str, Any]) -> dict[str, Any]:
+    """Store an exit with its task; return the webhook's answer. Raises InvalidSignal, Refused, DatabaseUnavailable."""
+    return _handle("EXIT", signal)
+
+
+def handle_mfe_update(signal: Mapping[str, Any]) -> dict[str, Any]:
+    """Store an MFE update and its task; return the webhook's answer. Raises InvalidSignal or DatabaseUnavailable."""
+    return _handle("MFE_UPDATE", signal)
+
+
+def enqueue_execution_task(trade_id: str, event_type: str, payload: Mapping[str, Any]) -> int | None:
+    """Enqueue a task with this payload and return its id; the same event again returns the task that is there.
+
+    ``event_type``: ENTRY, EXIT, MFE_UPDATE or another of the accepted event names. Raises InvalidSignal for a
+    body that is none, Refused when the trade has this event with other content, DatabaseUnavailable.
+    """
+    signal = signal_of_payload(trade_id, event_type, payload)
+    stored = _current_store().store(
+        signal, source="enqueue", raw_body=payload_json(dict(payload)), payload=dict(payload)
+    )
+    return int(stored_answer(stored)["task_id"]) if stored.task_id is not None else None
+
+
+def enqueue_execution_task_for_entry(
+    trade_id: str,
+    direction: str | None,
+    entry_price: Any,
+    stop_loss: Any,
+    session: str | None,
+    bias: str | None,
+    contracts: int | None = None,
+    symbol: str | None = None,
+) -> int | None:
+    """Enqueue an ENTRY task with the documents' payload and return its id. Prices in points."""
+    payload = {
+        "kind": "ENTRY",
+        "direction": direction,
+        "entry_price": _number(entry_price),
+        "stop_loss": _number(stop_loss),
+        "session": session,
+        "bias": bias,
+        "contracts": None if contracts is None else int(contracts),
+        "symbol": symbol,
+    }
+    return enqueue_execution_task(trade_id, "ENTRY", payload)
+
+
+def enqueue_execution_task_for_exit(
+    trade_id: str,
+    exit_type: str | None,
+    exit_price: Any = None,
+    final_be_mfe: Any = None,
+    final_no_be_mfe: Any = None,
+) -> int | None:
+    """Enqueue an EXIT task with the documents' payload and return its id. Price in points, MFE figures in R."""
+    payload = {
+        "kind": "EXIT",
+        "exit_type": exit_type,
+        "exit_price": _number(exit_price),
+        "final_be_mfe": _number(final_be_mfe),
+        "final_no_be_mfe": _number(final_no_be_mfe),
+    }
+    return enqueue_execution_task(trade_id, "EXIT", payload)
+
+
+def _handle(event_type: str, signal: Mapping[str, Any]) -> dict[str, Any]:
+    return store_signal(_current_store(), {"event_type": event_type, **signal}, (), source="web_server")
+
+
+def _number(value: Any) -> Decimal | None:
+    return None if value is None else decimal_of(value)
+
+
+def _current_store() -> SignalStore:
+    if has_app_context() and "execution_service" in current_app.extensions:
+        return service_of(current_app).store
+    if process_app.cache_info().currsize:
+        return service_of(process_app()).store
+    return _script_store()
+
+
+@cache
+def _script_store() -> SignalStore:
+    """Return the store of a script that enqueues without serving anything."""
+    database = Database(open_database(load_settings()).url, name="execution-router-script")
+    migrate(database)
+    return SignalStore(database)
+
+
+def __getattr__(name: str) -> Any:
+    """Make the process's application when gunicorn or a script first asks for it; importing alone makes nothing."""
+    if name == "app":
+        return process_app()
+    if name == "ACCOUNT_STATE_MANAGER":
+        return service_of(process_app()).states
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def main() -> None:
+    """Serve with gunicorn, as the Procfile does."""
+    folder = Path(__file__).parent
+    sys.argv = [
+        "gunicorn",
+        "--config",
+        str(folder / "gunicorn.conf.py"),
+        "--chdir",
+        str(folder),
+        "web_server:app",
+    ]
+    WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]").run()
+
+
+if __name__ == "__main__":
+    main()
