@@ -1,0 +1,1 @@
+"""A realistic day for the running service, to see what it decides."""
