@@ -1,0 +1,116 @@
+"""A real PostgreSQL for every test that touches data: one server a run, one fresh database a test."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.extras
+import pytest
+
+from database.connection import Database
+from database.embedded import EmbeddedServer, start_embedded
+from database.migrations import migrate
+
+OURS = ("FTMO_", "APEX_", "TOPSTEP_", "BULENOX_", "LEELOO_", "ROUTE_TO_FIRMS", "EXECUTION_", "DATABASE_", "WEBHOOK_")
+
+Sql = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment() -> Iterator[None]:
+    """No test depends on what the person who runs it has configured."""
+    kept = dict(os.environ)
+    for name in kept:
+        if name.startswith(OURS) or name.endswith("_POINT_VALUE") or name in {"PORT", "API_TOKEN", "DEFAULT_SYMBOL"}:
+            del os.environ[name]
+    yield
+    os.environ.update(kept)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> EmbeddedServer:
+    # Not under pytest's own temporary folder: as root the server runs as another user, who may not look in there.
+    folder = Path(tempfile.mkdtemp(prefix="router-tests-"))
+    folder.chmod(0o755)
+    # Registered before the server's own, so that it runs after it: the server stops first.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    server = start_embedded(folder / "data")
+    with administrator(server.url) as cursor:
+        # Durability is PostgreSQL's to prove, not ours; tests that kill it turn this on again.
+        for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
+            cursor.execute(f"ALTER SYSTEM SET {setting}")
+        cursor.execute("SELECT pg_reload_conf()")
+        cursor.execute("CREATE DATABASE template_router")
+    database = Database(url_of(server, "template_router"))
+    migrate(database)
+    database.close()
+    return server
+
+
+@pytest.fixture
+def empty_database_url(postgres: EmbeddedServer) -> Iterator[str]:
+    yield from _fresh(postgres, "template1")
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedServer) -> Iterator[str]:
+    yield from _fresh(postgres, "template_router")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url, size=10)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sql(database_url: str) -> Iterator[Sql]:
+    connection = psycopg2.connect(database_url)
+    connection.autocommit = True
+
+    def run(text: str, *values: Any) -> list[dict[str, Any]]:
+        with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+            cursor.execute(text, values or None)
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+
+    yield run
+    connection.close()
+
+
+_numbers = itertools.count(1)
+
+
+def url_of(server: EmbeddedServer, name: str) -> str:
+    return server.url.replace("/postgres?", f"/{name}?")
+
+
+@contextmanager
+def administrator(url: str) -> Iterator[Any]:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        yield cursor
+    connection.close()
+
+
+def _fresh(server: EmbeddedServer, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    with administrator(server.url) as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield url_of(server, name)
+    with administrator(server.url) as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def repository() -> Path:
+    return Path(__file__).parents[1]
