@@ -82,10 +82,12 @@ class AccountStateManager:
         """Return what is known, the environment included, and the Unix time at which figures last arrived."""
         key = _key(firm_code, program_id)
         with self._lock:
-            fresh = key in self._read_env
-        state = self.get_account_state(*key) if fresh else self.load_from_env(*key)
+            read = key in self._read_env
+        if not read:
+            self.load_from_env(*key)
+        # Together, so that no reader sees old figures with the time of new ones.
         with self._lock:
-            return state, self._figures_at.get(key)
+            return copy.deepcopy(self._state.get(key, {})), self._figures_at.get(key)
 
     def _read_environment(self, key: AccountKey) -> dict[str, Any]:
         prefix = f"{key.firm_code}_{key.program_id}_"
