@@ -87,10 +87,12 @@ def _answer(request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
 
 
 @contextmanager
-def web_process(database_url: str, log: Path, **environment: str) -> Iterator[Web]:
-    """Start ``python web_server.py`` and wait until it answers."""
+def web_process(database_url: str, log: Path, *, configured: bool = True, **environment: str) -> Iterator[Web]:
+    """Start ``python web_server.py``, with the accounts of ROUTED unless not ``configured``; wait until it answers."""
     port = free_port()
-    with _process(["web_server.py"], log, {"DATABASE_URL": database_url, "PORT": str(port), **environment}) as process:
+    routed = ROUTED if configured else {}
+    full = {**routed, "DATABASE_URL": database_url, "PORT": str(port), **environment}
+    with _process(["web_server.py"], log, full) as process:
         web = Web(process, port)
         wait_until(lambda: _answers(web), what=f"the web process to answer; its log: {log}")
         yield web
@@ -99,7 +101,7 @@ def web_process(database_url: str, log: Path, **environment: str) -> Iterator[We
 @contextmanager
 def worker_process(database_url: str, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """Start ``python execution_router.py`` and wait until its router runs."""
-    with _process(["execution_router.py"], log, {"DATABASE_URL": database_url, **environment}) as process:
+    with _process(["execution_router.py"], log, {**ROUTED, "DATABASE_URL": database_url, **environment}) as process:
         wait_until(lambda: "worker started" in log.read_text(), what=f"the worker to start; its log: {log}")
         yield process
 
@@ -107,7 +109,7 @@ def worker_process(database_url: str, log: Path, **environment: str) -> Iterator
 @contextmanager
 def _process(arguments: list[str], log: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    full = {**inherited, **ROUTED, "HOST": "127.0.0.1", "PYTHONUNBUFFERED": "1", **environment}
+    full = {**inherited, "HOST": "127.0.0.1", "PYTHONUNBUFFERED": "1", **environment}
     # From a folder without a .env, so that nobody's own settings get in.
     script = [sys.executable, str(REPOSITORY / arguments[0]), *arguments[1:]]
     with log.open("ab") as output:

@@ -172,15 +172,21 @@ def test_fifty_deliveries_at_the_same_moment_make_one_task(database_url: str, sq
 def test_a_worker_ends_within_ten_seconds_and_gives_back_what_it_did_not_do(
     number: signal.Signals, database_url: str, database: Database, sql: Sql, tmp_path: Path
 ) -> None:
-    with worker_process(database_url, tmp_path / "worker.log") as worker:
-        store(database, *(entry(f"T{n}") for n in range(400)))
-        wait_until(lambda: sum(success_logs(sql).values()) > 20, what="the worker to be busy")
+    # A hundred accounts make a batch of 400 entries long enough to be interrupted in the middle.
+    many = {"FTMO_PROGRAM_IDS": ",".join(map(str, range(1, 101))), "ROUTER_BATCH_SIZE": "400"}
+    tasks = store(database, *(entry(f"T{n}") for n in range(400)))
+    with worker_process(database_url, tmp_path / "worker.log", TASK_LEASE_SECONDS="60", **many) as worker:
+        claimed = "SELECT count(*) AS n FROM execution_tasks WHERE status = 'PROCESSING'"
+        wait_until(lambda: sql(claimed)[0]["n"] == 400, what="the claim")
+        time.sleep(0.3)
         began = time.monotonic()
         worker.send_signal(number)
         assert worker.wait(10) == 0
         assert time.monotonic() - began < 10
-    assert sql("SELECT count(*) AS n FROM execution_tasks WHERE status = 'PROCESSING'") == [{"n": 0}]
+    left = sql("SELECT status, attempts, count(*)::int AS n FROM execution_tasks GROUP BY 1, 2 ORDER BY 1")
+    assert [(row["status"], row["attempts"]) for row in left] == [("PENDING", 0), ("SUCCESS", 1)]
     assert set(success_logs(sql).values()) == {1}
+    assert sum(row["n"] for row in left) == len(tasks)
 
 
 def test_the_web_process_ends_within_ten_seconds_of_sigterm(database_url: str, sql: Sql, tmp_path: Path) -> None:
