@@ -41,6 +41,9 @@ lint: $(VENV)/.development ## Check format, lint, types and import rules
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
+reference: $(VENV)/.service ## Renew the tables in README.md and docs/reference.md
+	@PYTHONPATH=. $(BIN)/python docs/generate.py
+
 format: $(VENV)/.development ## Format the code and fix what can be fixed by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -48,4 +51,4 @@ format: $(VENV)/.development ## Format the code and fix what can be fixed by its
 bench: $(VENV)/.development ## Measure webhook and signal-to-log latency
 	$(BIN)/python -m benchmarks
 
-.PHONY: help run worker demo config psql test lint format bench
+.PHONY: help run worker demo config psql test lint format reference bench

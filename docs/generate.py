@@ -1,0 +1,90 @@
+"""``make reference``: write the tables of rules and settings into README.md and docs/reference.md from the code."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from config.variables import Variable, settings_table, variables
+from domain.rules import MEANING
+
+REPOSITORY = Path(__file__).parents[1]
+TOGETHER = (
+    ("DATABASE_URL", "DATA_DIR"),
+    ("HOST", "PORT"),
+    ("WEBHOOK_SECRET", "API_TOKEN"),
+    ("ROUTER_POLL_INTERVAL", "ROUTER_BATCH_SIZE"),
+    ("TASK_LEASE_SECONDS", "TASK_MAX_ATTEMPTS", "TASK_RETRY_BASE_SECONDS"),
+    ("ALLOW_UNKNOWN_ACCOUNT_STATE", "ACCOUNT_STATE_MAX_AGE"),
+    ("DATABASE_POOL_SIZE", "WEB_THREADS"),
+    ("LOG_LEVEL", "LOG_FORMAT"),
+    ("{FIRM}_MAX_DAILY_LOSS", "{FIRM}_MAX_TOTAL_LOSS"),
+    ("{FIRM}_API_KEY", "{FIRM}_API_SECRET", "{FIRM}_API_URL"),
+    ("{FIRM}_{ID}_ACCOUNT_SIZE", "{FIRM}_{ID}_RISK_PER_TRADE"),
+    ("DEFAULT_SYMBOL", "{SYMBOL}_POINT_VALUE"),
+    ("{FIRM}_{ID}_MAX_DAILY_LOSS", "{FIRM}_{ID}_MAX_TOTAL_LOSS", "{FIRM}_{ID}_MAX_DRAWDOWN"),
+    (
+        "{FIRM}_{ID}_EQUITY",
+        "{FIRM}_{ID}_BALANCE",
+        "{FIRM}_{ID}_PEAK_EQUITY",
+        "{FIRM}_{ID}_DAY_PL",
+        "{FIRM}_{ID}_TOTAL_PL",
+        "{FIRM}_{ID}_DRAWDOWN",
+    ),
+)
+
+
+def rules_table() -> str:
+    """Return the rule codes with their meanings as Markdown."""
+    rows = [f"| `{rule}` | {meaning} |" for rule, meaning in MEANING.items()]
+    return "\n".join(["| rule | the entry is refused because |", "| --- | --- |", *rows])
+
+
+def short_settings_table() -> str:
+    """Return the settings as Markdown, those that belong together in one row."""
+    known = {entry.name: entry for entry in variables()}
+    rows = {name: (name,) for name in known}
+    for group in TOGETHER:
+        rows = {name: group if name == group[0] else row for name, row in rows.items() if name not in group[1:]}
+    return "\n".join(
+        [
+            "| variable | default | meaning |",
+            "| --- | --- | --- |",
+            *(_row([known[name] for name in row]) for row in rows.values()),
+        ]
+    )
+
+
+def _row(entries: list[Variable]) -> str:
+    names = ", ".join(f"`{entry.name}`" for entry in entries)
+    defaults = ", ".join(f"`{entry.default}`" for entry in entries if entry.default)
+    return f"| {names} | {defaults} | {' · '.join(dict.fromkeys(entry.meaning for entry in entries))} |"
+
+
+def readme(text: str) -> str:
+    """Return the README's text with its tables renewed."""
+    for name, table in (("rules", rules_table()), ("settings", short_settings_table())):
+        between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text = between.sub(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text)
+    return text
+
+
+def reference() -> str:
+    """Return the text of docs/reference.md."""
+    return (
+        "# Reference\n\nMade from the code by `make reference`.\n\n"
+        f"## Rules\n\n{rules_table()}\n\n## Settings\n\n{settings_table().strip()}\n"
+    )
+
+
+def main() -> int:
+    """Write both files."""
+    page = REPOSITORY / "README.md"
+    page.write_text(readme(page.read_text(encoding="utf-8")), encoding="utf-8")
+    (REPOSITORY / "docs" / "reference.md").write_text(reference(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What import-linter cannot say: the root modules are the top, and only one module knows the driver."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+PACKAGES = (
+    ["domain", "config", "signals", "account_engine", "program_engine", "risk_engine", "connectors", "database", "routing", "web", "demo"]
+)
+ROOTS = ("web_server", "execution_router", "prop_firm_registry")
+
+
+def modules() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from (REPOSITORY / package).rglob("*.py")
+    yield from (REPOSITORY / f"{root}.py" for root in ROOTS)
+
+
+def imports_of(module: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def test_nobody_imports_a_composition_root_but_the_web_process_its_router() -> None:
+    importers = {
+        (module.stem, root)
+        for module in modules()
+        for root in ("web_server", "execution_router")
+        if root in imports_of(module)
+    }
+    assert importers == {("web_server", "execution_router")}
+
+
+def test_only_one_module_knows_the_driver() -> None:
+    knowing = {str(module.relative_to(REPOSITORY)) for module in modules() if "psycopg2" in imports_of(module)}
+    assert knowing == {"database/connection.py"}
+
+
+def test_every_statement_that_is_run_by_name_exists_and_every_statement_is_run() -> None:
+    from database.connection import statements
+
+    run: set[str] = set()
+    for module in modules():
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                named = node.func.attr in {"run", "rows", "row", "_on_claims"}
+                first = node.args[0] if node.args else None
+                if named and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    run.add(first.value)
+    assert run == set(statements())
+
+
+def test_rooms_are_small() -> None:
+    large = {
+        str(module.relative_to(REPOSITORY)): len(module.read_text(encoding="utf-8").splitlines())
+        for module in modules()
+    }
+    assert {name: lines for name, lines in large.items() if lines > 300} == {}
