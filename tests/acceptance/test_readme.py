@@ -82,3 +82,11 @@ def test_the_printed_alerts_are_accepted(web: Web) -> None:
     update = re.search(r'`(\{"event_type":"MFE_UPDATE".*?\})`', README)
     assert update is not None
     assert post(web.webhook, json.loads(update[1]))[0] == 200
+
+
+def test_the_whole_process_reads_the_env_file_of_the_folder_it_was_started_in(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("ROUTE_TO_FIRMS=TOPSTEP\nTOPSTEP_PROGRAM_IDS=7\nWEB_THREADS=3\n")
+    with web_process(empty_database_url, tmp_path / "web.log", configured=False) as web:
+        assert web.health()[1]["accounts"] == ["TOPSTEP/7"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = (
-    ["domain", "config", "signals", "account_engine", "program_engine", "risk_engine", "connectors", "database", "routing", "web", "demo"]
+    *("domain", "config", "signals", "account_engine", "program_engine", "risk_engine"),
+    *("connectors", "database", "routing", "web", "demo"),
 )
 ROOTS = ("web_server", "execution_router", "prop_firm_registry")
 

@@ -1,0 +1,335 @@
+"""Every file of database/queries, run by psql over the record of a day that was really processed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from config.settings import Settings
+from database.embedded import EmbeddedServer
+from tests.conftest import administrator, repository, url_of
+from tests.processes import entry, exit_of, wait_until
+from web_server import create_app, service_of
+
+QUERIES = repository() / "database" / "queries"
+WEBHOOK = "/api/automated-signals/webhook"
+
+ENVIRONMENT = {
+    "ROUTE_TO_FIRMS": "FTMO,APEX",
+    "FTMO_PROGRAM_IDS": "1,2",
+    "FTMO_MAX_POSITION_SIZE": "10",
+    "FTMO_1_ACCOUNT_SIZE": "100000.0",
+    "FTMO_1_RISK_PER_TRADE": "0.01",
+    "FTMO_1_MAX_CONTRACTS": "5",
+    "FTMO_1_MAX_DAILY_LOSS": "1000.0",
+    "FTMO_1_DAY_PL": "-250.0",
+    "FTMO_2_ACCOUNT_SIZE": "25000.0",
+    "FTMO_2_RISK_PER_TRADE": "0.02",
+    "FTMO_2_MAX_CONTRACTS": "3",
+    "FTMO_2_MAX_DAILY_LOSS": "500.0",
+    "FTMO_2_DAY_PL": "-500.0",
+    "APEX_PROGRAM_IDS": "1",
+    "APEX_MAX_POSITION_SIZE": "15",
+    "APEX_1_ACCOUNT_SIZE": "150000.0",
+    "APEX_1_RISK_PER_TRADE": "0.01",
+    "APEX_1_MAX_CONTRACTS": "10",
+    "APEX_1_ALLOWED_SESSIONS": "NY AM",
+    "TASK_MAX_ATTEMPTS": "1",
+}
+
+# A webhook body and the status with which it is answered, in the order in which they come in.
+DAY = (
+    (entry("CALM", session="NY AM"), 200),
+    (exit_of("CALM"), 200),
+    ({"event_type": "MFE_UPDATE", "trade_id": "CALM", "be_mfe": 1.5}, 200),
+    (entry("CALM", session="NY AM", entry_price=16600.0), 409),
+    (exit_of("GHOST"), 200),
+    ({"event_type": "SIGNAL_CREATED", "trade_id": "BAD", "direction": "sideways", "entry_price": 1.0}, 400),
+    (entry("LARGE", session="NY AM", contracts=12), 200),
+    (entry("NIGHT", session="LONDON"), 200),
+    (entry("STRANGE", session="NY AM", symbol="XYZQ"), 200),
+    (entry("WIDE", session="NY AM", stop_loss=16000.0), 200),
+)
+
+# No live venue is part of the system yet, so the receipts of one are written by hand.
+LIVE_RESULT = {
+    "dry_run": False,
+    "connector_results": [
+        {"firm_code": "APEX", "program_id": 1, "status": "SUCCESS", "order_id": "A-1"},
+        {"firm_code": "APEX", "program_id": 2, "status": "FAILED", "message": "refused by the venue"},
+    ],
+}
+PAID = """
+    WITH task AS (
+        INSERT INTO execution_tasks (trade_id, event_type, status, attempts, finished_at)
+        VALUES ('PAID', 'ENTRY', 'SUCCESS', 1, now()) RETURNING id
+    )
+    INSERT INTO execution_logs (task_id, trade_id, event_type, status, response_body)
+    SELECT id, 'PAID', 'ENTRY', 'SUCCESS', %s FROM task
+"""
+BROKEN = "INSERT INTO execution_tasks (trade_id, event_type, payload) VALUES ('BROKEN', 'ENTRY', %s)"
+WAITING = "INSERT INTO execution_tasks (trade_id, event_type) VALUES ('WAITING', 'EXIT')"
+
+# Every row in the order of its arrival within one minute, so that answers are in a known order.
+ARRANGE = (
+    "UPDATE execution_tasks SET created_at = date_trunc('minute', now() - INTERVAL '5 minutes') + id * INTERVAL '1 s'",
+    "UPDATE execution_logs el SET created_at = et.created_at FROM execution_tasks et WHERE et.id = el.task_id",
+    "UPDATE execution_logs SET created_at = created_at - INTERVAL '8 days' WHERE trade_id = 'AGED'",
+    "UPDATE execution_tasks SET created_at = created_at - INTERVAL '8 days' WHERE trade_id = 'AGED'",
+)
+
+Cell = str | Callable[[str], bool]
+Row = dict[str, Cell]
+
+
+def json_with(*fragments: str) -> Callable[[str], bool]:
+    """A JSON text in which each of these pieces of JSON is found."""
+    return lambda text: all(fragment in json.dumps(json.loads(text)) for fragment in fragments)
+
+
+def rows_of(*columns: str) -> Callable[..., list[Row]]:
+    return lambda *rows: [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+ARRAYS_OF_WIDE: Row = {
+    "trade_id": "WIDE",
+    "event_type": "ENTRY",
+    "risk_checks": json_with('"MAX_POSITION_SIZE"', '"firm_code": "APEX"'),
+    "program_sizing": json_with('"final_contracts": 0', '"firm_code": "APEX"'),
+    "account_breaches": json_with('"day_pl": -500.0', '"firm_code": "APEX"'),
+    "enforcement_checks": json_with('"ACCOUNT_PAUSED"', '"firm_code": "APEX"'),
+    "connector_results": json_with('"GLOBAL_DRY_RUN_ENABLED"', '"blocked_by": ["ZERO_CONTRACTS"]'),
+}
+LOGGED = ("WIDE", "BROKEN", "STRANGE", "NIGHT", "LARGE", "GHOST", "CALM", "CALM", "CALM", "PAID", "AGED")
+BROKEN_TASK: Row = {
+    "trade_id": "BROKEN",
+    "event_type": "ENTRY",
+    "attempts": "1",
+    "last_error": "ValueError: entry_price: 'abc' is not a number",
+}
+
+# What each file answers: all of its rows in order, in the columns that are named.
+ANSWERS: dict[str, list[Row]] = {
+    "tasks_by_status": rows_of("status", "count")(("FAILED", "1"), ("PENDING", "1"), ("SUCCESS", "9")),
+    "pending_count": [{"pending_count": "1"}],
+    "task_rate_per_minute": rows_of("tasks_created", "tasks_processed")(("11", "9"), ("1", "1")),
+    "recent_logs": [
+        {"trade_id": trade, "status": "FAILED", "response_body": json_with('"error": "ValueError')}
+        if trade == "BROKEN"
+        else {"trade_id": trade, "status": "SUCCESS", "response_body": json_with('"connector_results": [')}
+        for trade in LOGGED
+    ],
+    "newest_logs": [
+        {"trade_id": trade, "response_code": {"BROKEN": "500", "PAID": ""}.get(trade, "200")} for trade in LOGGED
+    ],
+    "failed_tasks": [BROKEN_TASK],
+    "dead_letters": [
+        {**BROKEN_TASK, "payload": json_with('"entry_price": "abc"'), "finished_at": bool, "last_attempt_at": bool}
+    ],
+    "risk_check_results": rows_of("firm", "status", "count")(
+        ("APEX", "APPROVED", "5"), ("FTMO", "APPROVED", "4"), ("FTMO", "REJECTED", "1")
+    ),
+    "program_sizing_results": rows_of("firm", "program", "avg_contracts")(
+        ("APEX", "1", "1.80"), ("FTMO", "1", "1.20"), ("FTMO", "2", "0.60")
+    ),
+    "account_breach_results": rows_of("firm", "program", "status", "rule", "count")(
+        ("APEX", "1", "APPROVED", "", "5"),
+        ("FTMO", "1", "APPROVED", "", "5"),
+        ("FTMO", "2", "REJECTED", "MAX_DAILY_LOSS", "5"),
+    ),
+    "enforcement_check_results": rows_of("firm", "program", "allowed", "breach_type", "rule", "count")(
+        ("APEX", "1", "t", "", "", "3"),
+        ("APEX", "1", "f", "contracts", "MAX_CONTRACTS", "1"),
+        ("APEX", "1", "f", "session", "SESSION_NOT_ALLOWED", "1"),
+        ("FTMO", "1", "t", "", "", "4"),
+        ("FTMO", "1", "f", "contracts", "MAX_CONTRACTS", "1"),
+        ("FTMO", "2", "t", "", "", "4"),
+        ("FTMO", "2", "f", "contracts", "MAX_CONTRACTS", "1"),
+    ),
+    "connector_results": rows_of("firm", "status", "count")(
+        ("APEX", "FAILED", "1"), ("APEX", "SKIPPED", "7"), ("APEX", "SUCCESS", "1"), ("FTMO", "SKIPPED", "14")
+    ),
+    "recent_executions": rows_of("trade_id", "event_type", "status", "dry_run", "breach_checks_count")(
+        ("WAITING", "EXIT", "PENDING", "", ""),
+        ("WIDE", "ENTRY", "SUCCESS", "true", "3"),
+        ("BROKEN", "ENTRY", "FAILED", "", ""),
+        ("STRANGE", "ENTRY", "SUCCESS", "true", "3"),
+        ("NIGHT", "ENTRY", "SUCCESS", "true", "3"),
+        ("LARGE", "ENTRY", "SUCCESS", "true", "3"),
+        ("GHOST", "EXIT", "SUCCESS", "true", "0"),
+        ("CALM", "MFE_UPDATE", "SUCCESS", "true", "0"),
+        ("CALM", "EXIT", "SUCCESS", "true", "0"),
+        ("CALM", "ENTRY", "SUCCESS", "true", "3"),
+    ),
+    "firm_performance": rows_of("firm", "total_attempts", "successes", "failures", "skipped", "success_rate")(
+        ("APEX", "9", "1", "1", "7", "11.11"), ("FTMO", "14", "0", "0", "14", "0.00")
+    ),
+    "risk_rejections": rows_of("firm", "rule", "rejection_count")(("FTMO", "MAX_POSITION_SIZE", "1")),
+    "breach_decisions": [
+        {"trade_id": trade, "firm": firm, "program": program, "status": status, "rule": rule}
+        for trade in ("WIDE", "STRANGE", "NIGHT", "LARGE", "CALM")
+        for firm, program, status, rule in (
+            ("APEX", "1", "APPROVED", ""),
+            ("FTMO", "1", "APPROVED", ""),
+            ("FTMO", "2", "REJECTED", "MAX_DAILY_LOSS"),
+        )
+    ],
+    "task_details": [
+        {"event_type": "ENTRY", "status": "SUCCESS", "response_body": json_with('"rule": "MAX_DAILY_LOSS"')},
+        {"event_type": "EXIT", "status": "SUCCESS", "payload": json_with('"exit_type": "SL"', '"exit_price": 16475.0')},
+        {"event_type": "MFE_UPDATE", "status": "SUCCESS", "payload": json_with('"be_mfe": 1.5')},
+    ],
+    "trade_decision": [
+        {"event_type": "ENTRY", "program_sizing": json_with('"final_contracts": 2')},
+        {"event_type": "EXIT", "connector_results": json_with('"reason": "GLOBAL_DRY_RUN_ENABLED"')},
+        {"event_type": "MFE_UPDATE", "connector_results": "[]"},
+    ],
+    "trade_logs": rows_of("trade_id", "event_type", "status", "response_code")(
+        ("CALM", "MFE_UPDATE", "SUCCESS", "200"),
+        ("CALM", "EXIT", "SUCCESS", "200"),
+        ("CALM", "ENTRY", "SUCCESS", "200"),
+    ),
+    "table_counts": [{"execution_tasks": "12", "execution_logs": "11"}],
+    "latest_task": [{"trade_id": "WAITING", "event_type": "EXIT", "status": "PENDING", "worker": ""}],
+    "latest_result": [{**ARRAYS_OF_WIDE, "dry_run": "true"}],
+    "why_was_it_refused": rows_of("trade_id", "firm", "program", "refused_by", "rule", "value", "limit")(
+        ("WIDE", "APEX", "1", "size", "ZERO_CONTRACTS", "0", "at least 1"),
+        ("WIDE", "FTMO", "1", "size", "ZERO_CONTRACTS", "0", "at least 1"),
+        ("WIDE", "FTMO", "2", "breach", "MAX_DAILY_LOSS", "-500.0", "500.0"),
+        ("WIDE", "FTMO", "2", "size", "ZERO_CONTRACTS", "0", "at least 1"),
+        ("STRANGE", "APEX", "1", "sizing", "UNKNOWN_SYMBOL", "XYZQ", "a known point value"),
+        ("STRANGE", "FTMO", "1", "sizing", "UNKNOWN_SYMBOL", "XYZQ", "a known point value"),
+        ("STRANGE", "FTMO", "2", "breach", "MAX_DAILY_LOSS", "-500.0", "500.0"),
+        ("STRANGE", "FTMO", "2", "sizing", "UNKNOWN_SYMBOL", "XYZQ", "a known point value"),
+        ("NIGHT", "APEX", "1", "enforcement", "SESSION_NOT_ALLOWED", "LONDON", '["NY AM"]'),
+        ("NIGHT", "FTMO", "2", "breach", "MAX_DAILY_LOSS", "-500.0", "500.0"),
+        ("LARGE", "APEX", "1", "enforcement", "MAX_CONTRACTS", "12", "10"),
+        ("LARGE", "FTMO", "", "risk", "MAX_POSITION_SIZE", "12", "10"),
+        ("LARGE", "FTMO", "1", "enforcement", "MAX_CONTRACTS", "12", "5"),
+        ("LARGE", "FTMO", "2", "breach", "MAX_DAILY_LOSS", "-500.0", "500.0"),
+        ("LARGE", "FTMO", "2", "enforcement", "MAX_CONTRACTS", "12", "3"),
+        ("CALM", "FTMO", "2", "breach", "MAX_DAILY_LOSS", "-500.0", "500.0"),
+    ),
+    "refused_webhooks": [
+        {
+            "status_code": "400",
+            "code": "invalid_signal",
+            "fields": "stop_loss, direction",
+            "body": json_with('"trade_id": "BAD"'),
+        },
+        {
+            "status_code": "409",
+            "code": "conflict",
+            "trade_id": "CALM",
+            "fields": "",
+            "body": json_with('"entry_price": 16600.0'),
+        },
+    ],
+    "signal_conflicts": [
+        {
+            "trade_id": "CALM",
+            "lifecycle": "ENTRY",
+            "first_body": json_with('"entry_price": 16500.0'),
+            "refused_body": json_with('"entry_price": 16600.0'),
+            "task_id": bool,
+        }
+    ],
+    "unknown_trades": rows_of("trade_id", "lifecycle", "entry_came_later")(("GHOST", "EXIT_SL", "f")),
+}
+ABOUT_ONE_TRADE = {"task_details", "trade_decision", "trade_logs"}
+
+
+@pytest.fixture(scope="module")
+def processed_day(postgres: EmbeddedServer) -> Iterator[str]:
+    """A database in which a day's signals were stored and decided by the real service."""
+    name = f"queries_{os.getpid()}"
+    with administrator(postgres.url) as cursor:
+        cursor.execute(f"CREATE DATABASE {name} TEMPLATE template_router")
+    url = url_of(postgres, name)
+    with administrator(url) as cursor:
+        app = create_app(Settings.from_env({**ENVIRONMENT, "DATABASE_URL": url}))
+        client = app.test_client()
+
+        def finished() -> bool:
+            cursor.execute("SELECT count(*) FROM execution_tasks WHERE status IN ('PENDING', 'PROCESSING')")
+            return bool(cursor.fetchone()[0] == 0)
+
+        try:
+            client.post(WEBHOOK, json=entry("AGED", session="NY AM"))
+            cursor.execute(PAID, (json.dumps(LIVE_RESULT),))
+            for body, status in DAY:
+                if body.get("trade_id") == "WIDE":
+                    cursor.execute(BROKEN, ('{"direction": "LONG", "entry_price": "abc"}',))
+                assert client.post(WEBHOOK, json=body).status_code == status
+            wait_until(finished, what="the day to be processed")
+        finally:
+            service_of(app).stop()
+        cursor.execute(WAITING)
+        for statement in ARRANGE:
+            cursor.execute(statement)
+    yield url
+    with administrator(postgres.url) as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def answer_of(psql: Path, url: str, name: str, *, trade_id: str = "CALM") -> list[dict[str, str]]:
+    """Run one file as a person does and return its rows."""
+    variables = [f"--set=trade_id={trade_id}"] if name in ABOUT_ONE_TRADE else []
+    done = subprocess.run(
+        [str(psql), url, "--no-psqlrc", "--csv", "--set=ON_ERROR_STOP=1", *variables, "-f", f"{QUERIES / name}.sql"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def matches(row: dict[str, str], expected: Row) -> bool:
+    return all(cell(row[column]) if callable(cell) else row[column] == cell for column, cell in expected.items())
+
+
+def test_every_file_has_an_expectation_and_every_expectation_a_file() -> None:
+    assert sorted(ANSWERS) == sorted(path.stem for path in QUERIES.glob("*.sql"))
+
+
+@pytest.mark.parametrize("name", sorted(ANSWERS))
+def test_the_file_answers_its_question(name: str, postgres: EmbeddedServer, processed_day: str) -> None:
+    answer = answer_of(postgres.psql, processed_day, name)
+    expected = ANSWERS[name]
+    shown = [{column: row[column] for column in expected[0]} for row in answer]
+    assert len(answer) == len(expected), shown
+    for row, wanted in zip(answer, expected, strict=True):
+        assert matches(row, wanted), (wanted, shown)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in QUERIES.glob("*.sql")))
+def test_a_file_begins_with_one_line_that_asks_its_question_and_only_reads(name: str, processed_day: str) -> None:
+    first, second, *_ = (QUERIES / f"{name}.sql").read_text(encoding="utf-8").splitlines()
+    assert first.startswith("-- ")
+    assert "?" in first
+    assert not second.startswith("--")
+    text = (QUERIES / f"{name}.sql").read_text(encoding="utf-8").replace(":'trade_id'", "'CALM'")
+    connection = psycopg2.connect(processed_day)
+    connection.set_session(readonly=True)
+    with connection.cursor() as cursor:
+        cursor.execute(text)
+    connection.close()
+
+
+@pytest.mark.parametrize("trade_id", ["NOBODY", "'; DROP TABLE execution_logs; --"])
+@pytest.mark.parametrize("name", sorted(ABOUT_ONE_TRADE))
+def test_a_trade_that_is_not_there_has_no_rows(
+    name: str, trade_id: str, postgres: EmbeddedServer, processed_day: str
+) -> None:
+    assert answer_of(postgres.psql, processed_day, name, trade_id=trade_id) == []
+    counts = answer_of(postgres.psql, processed_day, "table_counts")
+    assert counts == [{"execution_tasks": "12", "execution_logs": "11"}]
