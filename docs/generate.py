@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def rules_table() -> str:
 def short_settings_table() -> str:
     """Return the settings as Markdown, those that belong together in one row."""
     known = {entry.name: entry for entry in variables()}
-    rows = {name: (name,) for name in known}
+    rows: dict[str, tuple[str, ...]] = {name: (name,) for name in known}
     for group in TOGETHER:
         rows = {name: group if name == group[0] else row for name, row in rows.items() if name not in group[1:]}
     return "\n".join(
@@ -65,8 +64,10 @@ def _row(entries: list[Variable]) -> str:
 def readme(text: str) -> str:
     """Return the README's text with its tables renewed."""
     for name, table in (("rules", rules_table()), ("settings", short_settings_table())):
-        between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text = between.sub(lambda match, table=table: f"{match[1]}{table}\n{match[2]}", text)
+        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, _, rest = text.partition(start)
+        _, _, after = rest.partition(end)
+        text = f"{before}{start}{table}\n{end}{after}"
     return text
 
 
