@@ -19,6 +19,7 @@ from config.settings import Settings, load_settings
 from connectors import connector_for
 from database.connection import Database
 from database.events import EventListener
+from database.migrations import migrate
 from database.queue import TaskQueue
 from database.signals import SignalStore, StoreOutcome
 from database.startup import open_database, prepare_schema
@@ -59,8 +60,11 @@ class ExecutionRouter:
             AccountStateManager(self.settings.environ) if account_state_manager is None else account_state_manager
         )
         self._processor = self._make_processor()
+        # A database that is handed in was prepared by its owner; one of our own is prepared at its first use.
+        self._unprepared: Database | None = None
         if database is None and self.settings.database_url is not None:
             database = Database(self.settings.database_url, size=3, name="execution-router-worker")
+            self._unprepared = database
         self._store = None if database is None else SignalStore(database)
         self._queue = None if database is None else self._make_queue(database)
         self._worker = None if self._queue is None else self._make_worker(self._queue, poll_interval, batch_size)
@@ -71,6 +75,7 @@ class ExecutionRouter:
         if self._worker is None:
             raise RuntimeError("the router has no database to serve; set DATABASE_URL")
         if not self._worker.is_alive():
+            self._prepare()
             self._worker.start()
             self.logger.info(
                 "ExecutionRouter worker started (dry_run=%s)", self.dry_run, extra={"event": "router_started"}
@@ -106,12 +111,18 @@ class ExecutionRouter:
         signal = parse_signal(fields)
         if self._store is None or signal.task_event is None:
             return self._decide_unrecorded(signal)
+        self._prepare()
         raw_body = stored_body(fields, self.settings.secrets())
         stored = self._store.store(signal, source="execution_router", raw_body=raw_body)
         known = {"recorded": True, "outcome": str(stored.outcome), "task_id": stored.task_id}
         if stored.outcome is StoreOutcome.CONFLICT or stored.task_id is None:
             return {**known, "trade_id": stored.trade_id, "event_type": str(signal.task_event)}
         return {**self._answer(stored.task_id), **known, "trade_id": stored.trade_id}
+
+    def _prepare(self) -> None:
+        if self._unprepared is not None:
+            migrate(self._unprepared)
+            self._unprepared = None
 
     def _decide_unrecorded(self, signal: Signal) -> dict[str, Any]:
         if signal.task_event is None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 
+from account_engine.order_enforcement import BREACH_TYPES
 from connectors import Connector, Leg
 from domain.account import AccountKey
 from domain.checks import json_default, verdict_of
@@ -140,7 +141,7 @@ class TaskProcessor:
             first.reason,
             account.firm_code,
             account.program_id,
-            first.rule,
+            BREACH_TYPES.get(Rule(first.rule), first.rule),
             extra={"event": "order_blocked", "trade_id": order.trade_id},
         )
 
