@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -173,24 +174,21 @@ def shutdown() -> None:
 
 def __getattr__(name: str) -> Any:
     """Make the process's application when gunicorn or a script first asks for it; importing alone makes nothing."""
-    if name == "app":
-        return process_app()
-    if name == "ACCOUNT_STATE_MANAGER":
-        return service_of(process_app()).states
+    made: dict[str, Callable[[], Any]] = {
+        "app": process_app,
+        "ACCOUNT_STATE_MANAGER": lambda: service_of(process_app()).states,
+        "EXECUTION_DRY_RUN": lambda: service_of(process_app()).settings.dry_run,
+        "execution_router": lambda: service_of(process_app()).router,
+    }
+    if name in made:
+        return made[name]()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def main() -> None:
     """Serve with gunicorn, as the Procfile does."""
-    folder = Path(__file__).parent
-    sys.argv = [
-        "gunicorn",
-        "--config",
-        str(folder / "gunicorn.conf.py"),
-        "--chdir",
-        str(folder),
-        "web_server:app",
-    ]
+    # The folder stays the caller's: configuration file and application must read the same .env.
+    sys.argv = ["gunicorn", "--config", str(Path(__file__).parent / "gunicorn.conf.py"), "web_server:app"]
     WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]").run()
 
 
