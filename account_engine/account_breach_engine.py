@@ -84,6 +84,7 @@ def evaluate_account_state(
     """Say whether enough is known, and recently enough, to judge the account's limits. Used for live entries only.
 
     ``limits``: max_daily_loss, max_total_loss, max_drawdown, max_risk_per_trade_pct; those that are None are off.
+    Beside them starting_balance, which stands in for a peak that is not known.
     ``age`` and ``max_age`` in seconds; None means that no figure was ever received. An account without any limit is
     approved: there is nothing that its state could break.
     """
@@ -128,11 +129,14 @@ def _needed(state: Mapping[str, Any], limits: Mapping[str, Any]) -> list[tuple[s
     by_limit = {
         "max_daily_loss": ("day_pl", known("day_pl")),
         "max_total_loss": ("total_pl", known("total_pl")),
-        "max_drawdown": ("drawdown", known("drawdown") or (known("equity") and _has_peak(state))),
+        "max_drawdown": ("drawdown", known("drawdown") or (known("equity") and _has_peak(state, limits))),
         "max_risk_per_trade_pct": ("equity", known("equity") or known("balance")),
     }
     return [needed for limit, needed in by_limit.items() if limits.get(limit) is not None]
 
 
-def _has_peak(state: Mapping[str, Any]) -> bool:
+def _has_peak(state: Mapping[str, Any], limits: Mapping[str, Any]) -> bool:
+    # Where order enforcement looks for the peak, in the same places.
+    if limits.get("starting_balance") is not None:
+        return True
     return any(state.get(name) is not None for name in ("peak_equity", "high_water_mark", "starting_balance"))

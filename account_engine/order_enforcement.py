@@ -123,7 +123,11 @@ def _paused(state: Mapping[str, Any]) -> Finding:
     comparison = Comparison(
         rule=Rule.ACCOUNT_PAUSED, value=bool(paused), limit=False, passed=paused is None or paused is False
     )
-    return Finding(comparison=comparison, reason="Account paused", details={"paused": paused})
+    return Finding(
+        comparison=comparison,
+        reason="Account paused",
+        details={"paused": paused if isinstance(paused, bool) else str(paused)[:100]},
+    )
 
 
 def _session(metadata: Mapping[str, Any], order: _Order) -> Finding | None:
@@ -133,7 +137,7 @@ def _session(metadata: Mapping[str, Any], order: _Order) -> Finding | None:
     names = [str(name).strip() for name in allowed]
     session = order.session
     passed = session is not None and session.upper() in {name.upper() for name in names}
-    given = "the signal names no session" if session is None else f"{session!r} is not one of"
+    given = "the signal names none, allowed are" if session is None else f"{session!r} is not one of"
     return Finding(
         comparison=Comparison(rule=Rule.SESSION_NOT_ALLOWED, value=session, limit=names, passed=passed),
         reason=f"Invalid session: {given} {', '.join(names)}.",
@@ -161,10 +165,18 @@ def _risk(metadata: Mapping[str, Any], state: Mapping[str, Any], order: _Order) 
     basis = "equity" if state.get("equity") is not None else "balance"
     equity = optional_decimal(state, basis)
     risk = order.loss_at_stop()
-    if equity is None or risk is None:
-        missing = "equity is not known" if equity is None else "price, stop or size is not given"
-        comparison = Comparison(rule=Rule.MAX_RISK_PER_TRADE, value=risk, limit=None, passed=None, note=missing)
-        return Finding(comparison=comparison)
+    if risk is None:
+        note = "an order whose loss at the stop is not known cannot be held against a risk limit"
+        return Finding(
+            comparison=Comparison(rule=Rule.MAX_RISK_PER_TRADE, value=None, limit=fraction, passed=False, note=note),
+            reason="Exceeds risk limit: price, stop or size is not given, so the loss at the stop is not known.",
+            details={"max_risk_per_trade_pct": fraction},
+        )
+    if equity is None:
+        note = "equity is not known"
+        return Finding(
+            comparison=Comparison(rule=Rule.MAX_RISK_PER_TRADE, value=risk, limit=None, passed=None, note=note)
+        )
     allowed = equity * fraction
     return Finding(
         comparison=Comparison(
@@ -185,9 +197,7 @@ def _risk(metadata: Mapping[str, Any], state: Mapping[str, Any], order: _Order) 
 
 
 def _daily_loss(metadata: Mapping[str, Any], state: Mapping[str, Any]) -> Finding | None:
-    start = optional_decimal(state, "day_start_balance")
-    if start is None:
-        start = optional_decimal(metadata, "starting_balance")
+    start = _first_known((state, "day_start_balance"), (state, "starting_balance"), (metadata, "starting_balance"))
     return _equity_floor(
         rule=Rule.DAILY_LOSS_LIMIT,
         words="Daily loss limit reached",
@@ -199,11 +209,9 @@ def _daily_loss(metadata: Mapping[str, Any], state: Mapping[str, Any]) -> Findin
 
 
 def _drawdown(metadata: Mapping[str, Any], state: Mapping[str, Any]) -> Finding | None:
-    peak = optional_decimal(state, "peak_equity")
-    if peak is None:
-        peak = optional_decimal(state, "high_water_mark")
-    if peak is None:
-        peak = optional_decimal(metadata, "starting_balance")
+    peak = _first_known(
+        (state, "peak_equity"), (state, "high_water_mark"), (state, "starting_balance"), (metadata, "starting_balance")
+    )
     return _equity_floor(
         rule=Rule.TRAILING_DRAWDOWN,
         words="Drawdown limit reached",
@@ -212,6 +220,11 @@ def _drawdown(metadata: Mapping[str, Any], state: Mapping[str, Any]) -> Finding 
         base_name="peak_equity",
         equity=optional_decimal(state, "equity"),
     )
+
+
+def _first_known(*places: tuple[Mapping[str, Any], str]) -> Decimal | None:
+    found = (optional_decimal(values, name) for values, name in places)
+    return next((figure for figure in found if figure is not None), None)
 
 
 def _equity_floor(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
+
+LARGEST_EXPONENT = 100
 
 
 def decimal_of(value: object) -> Decimal:
@@ -14,12 +17,17 @@ def decimal_of(value: object) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise ValueError(f"{value!r} is not a number")
+    if isinstance(value, str) and "_" in value:
+        raise ValueError(f"{value!r} is not a number")
     try:
         number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
     except InvalidOperation as error:
         raise ValueError(f"{value!r} is not a number") from error
     if not number.is_finite():
         raise ValueError(f"{value!r} is not a finite number")
+    # Spelling out 1e999999999 would take all memory; no figure of a trade is anywhere near.
+    if abs(number.adjusted()) > LARGEST_EXPONENT:
+        raise ValueError(f"{value!r} is out of range")
     return number
 
 
@@ -44,4 +52,7 @@ def plain(number: Decimal) -> str:
 
 def json_number(number: Decimal) -> int | float:
     """Return the JSON form of a number: an integer where it is whole, its nearest double otherwise."""
-    return int(number) if number == number.to_integral_value() and number.as_tuple().exponent == 0 else float(number)
+    if number == number.to_integral_value() and number.as_tuple().exponent == 0:
+        return int(number)
+    nearest = float(number)
+    return nearest if math.isfinite(nearest) else int(number)

@@ -137,7 +137,7 @@ def _state_known(account: AccountFacts, facts: EntryFacts) -> CheckResult:
     limits = {
         **{name: limit for name, limit in firm_rules.items() if name != "max_position_size"},
         **account.breach_rules,
-        "max_risk_per_trade_pct": account.metadata.get("max_risk_per_trade_pct"),
+        **{name: account.metadata.get(name) for name in ("max_risk_per_trade_pct", "starting_balance")},
     }
     return _guarded(
         lambda: evaluate_account_state(
@@ -153,7 +153,7 @@ def _configuration(account: AccountFacts) -> Finding | None:
         return None
     return Finding(
         comparison=Comparison(rule=Rule.CONFIGURATION_ERROR, value=list(account.config_errors), limit=[], passed=False),
-        reason=f"Settings that cannot be read: {', '.join(account.config_errors)}.",
+        reason=f"Settings that are missing or cannot be read: {', '.join(account.config_errors)}.",
         details={"variables": list(account.config_errors)},
     )
 

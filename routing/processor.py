@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 
 from account_engine.order_enforcement import BREACH_TYPES
-from connectors import Connector, Leg
+from connectors import Connector, Leg, Receipt
 from domain.account import AccountKey
 from domain.checks import json_default, verdict_of
 from domain.money import optional_decimal
@@ -101,7 +101,7 @@ class TaskProcessor:
         match verdict:
             case Approved(contracts=contracts):
                 leg = Leg(account=account, order=order, contracts=contracts)
-                answer = self._connectors[account].send_entry_order(leg).as_row()
+                answer = self._sent(account, order, lambda: self._connectors[account].send_entry_order(leg))
                 refusals: tuple[Refusal, ...] = ()
             case Rejected(refusals=refusals):
                 self._report_blocked(account, order, refusals)
@@ -127,12 +127,22 @@ class TaskProcessor:
         return {
             "firm_code": account.key.firm_code,
             "program_id": account.key.program_id,
-            **self._connectors[account.key].send_exit_order(leg).as_row(),
+            **self._sent(account.key, order, lambda: self._connectors[account.key].send_exit_order(leg)),
             "approved": True,
             "contracts": None,
             "blocked_by": [],
             "blocked_if_live": [],
         }
+
+    def _sent(self, account: AccountKey, order: EntryOrder | ExitOrder, send: Callable[[], Receipt]) -> dict[str, Any]:
+        """Return the venue's part of a row; a connector that fails must not keep the other accounts from theirs."""
+        try:
+            return send().as_row()
+        except Exception as error:
+            self._logger.exception(
+                "Connector of %s failed", account, extra={"event": "connector_failed", "trade_id": order.trade_id}
+            )
+            return {"status": "FAILED", "reason": "CONNECTOR_ERROR", "message": f"{type(error).__name__}: {error}"}
 
     def _report_blocked(self, account: AccountKey, order: EntryOrder, refusals: tuple[Refusal, ...]) -> None:
         first = refusals[0]

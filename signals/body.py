@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from signals.problem import FieldProblem, InvalidSignal
 
+DEEPEST = 50
 ACCEPTED = "a JSON object in UTF-8, such as the alert messages in the README"
 
 
@@ -28,7 +30,24 @@ def read_json_object(body: bytes) -> dict[str, Any]:
         raise _unreadable(body, f"{ACCEPTED}; reading it failed: {error}") from error
     if not isinstance(value, dict):
         raise _unreadable(body, ACCEPTED)
+    if _deeper_than(value, DEEPEST):
+        raise _unreadable(body, f"{ACCEPTED}, nested at most {DEEPEST} deep")
     return value
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [item for held in level for item in _items(held)]
+        if not level:
+            return False
+    return any(isinstance(held, dict | list) for held in level)
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _unreadable(body: bytes, accepted: str) -> InvalidSignal:

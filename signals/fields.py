@@ -32,7 +32,7 @@ DIRECTION_WORDS: dict[str, Direction] = {
 def _number(value: Any) -> Decimal:
     number = decimal_of(value)
     # Bounded before any arithmetic: 1e999999 is a finite Decimal, and spelling it out would take a gigabyte.
-    if number.adjusted() > 12 or (number != 0 and number.adjusted() < -12) or len(number.as_tuple().digits) > 30:
+    if number.adjusted() > 12 or (number != 0 and number.adjusted() < -12) or len(number.as_tuple().digits) > 28:
         raise ValueError("out of range")
     return number
 
@@ -78,7 +78,10 @@ def read_time(value: Any) -> datetime:
     """
     if isinstance(value, str) and not re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
         moment = datetime.fromisoformat(value.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        try:
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("out of range") from error
     number = _number(value)
     seconds = number / 1000 if number >= EPOCH_MILLISECONDS else number
     if seconds <= 0:

@@ -55,9 +55,13 @@ class Signal(BaseModel, ABC):
         return hashlib.sha256(self._content().encode()).hexdigest()
 
     def _content(self) -> str:
-        said = self.model_dump(exclude={"alert_time"}, exclude_none=True)
-        plain = {key: value.normalize() if isinstance(value, Decimal) else value for key, value in said.items()}
+        said = {key: value for key, value in self._said().items() if value is not None}
+        # Adding zero turns -0 into 0.
+        plain = {key: value.normalize() + 0 if isinstance(value, Decimal) else value for key, value in said.items()}
         return json.dumps(plain, sort_keys=True, default=str)
+
+    def _said(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"alert_time"})
 
 
 class EntrySignal(Signal):
@@ -112,12 +116,19 @@ class ExitSignal(Excursion):
     def task_payload(self) -> dict[str, Any]:
         return {
             "kind": "EXIT",
-            "exit_type": EXIT_TYPES.get(self.lifecycle, self.exit_type),
+            "exit_type": self._kind,
             "exit_price": self.exit_price,
             "final_be_mfe": self.be_mfe,
             "final_no_be_mfe": self.no_be_mfe,
             "symbol": self.symbol,
         }
+
+    @property
+    def _kind(self) -> str | None:
+        return EXIT_TYPES.get(self.lifecycle, self.exit_type)
+
+    def _said(self) -> dict[str, Any]:
+        return {**super()._said(), "exit_type": self._kind}
 
 
 class MfeUpdate(Excursion):

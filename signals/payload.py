@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from domain.money import decimal_of
 from signals.fields import DIRECTION_WORDS, PLACEHOLDER, AlertTime, Price, Symbol
 from signals.lifecycle import EVENT_WORDS, EXIT_WORDS, Lifecycle
 from signals.model import BreakEvenTriggered, EntrySignal, ExitSignal, MfeUpdate, Signal
@@ -169,15 +170,19 @@ def _unfilled(spelling: str, value: str) -> FieldProblem:
 def _refuse_contradictions(fields: Mapping[str, Any]) -> None:
     """Two spellings of one field may both be there, but must say the same: which one counts is no guess of ours."""
     sizes = {name: fields[name] for name in SPELLINGS["contracts"] if fields.get(name) is not None}
-    if len({str(size) for size in sizes.values()}) > 1:
+    if len({_as_number(size) for size in sizes.values()}) > 1:
         accepted = "the same number as contracts, or only one of the two"
         raise InvalidSignal(FieldProblem(field="quantity", given=fields["quantity"], accepted=accepted))
     words = {name: fields[name] for name in ("direction", "side", "action") if isinstance(fields.get(name), str)}
-    meant = {
-        DIRECTION_WORDS[word.strip().upper()] for word in words.values() if word.strip().upper() in DIRECTION_WORDS
-    }
-    if len(meant) > 1:
-        name, word = list(words.items())[-1]
-        raise InvalidSignal(
-            FieldProblem(field=name, given=word, accepted="the same direction in every field that names one")
-        )
+    meant = {name: DIRECTION_WORDS.get(word.strip().upper()) for name, word in words.items()}
+    told = [name for name, direction in meant.items() if direction is not None]
+    if len({meant[name] for name in told}) > 1:
+        accepted = "the same direction in every field that names one"
+        raise InvalidSignal(FieldProblem(field=told[-1], given=fields[told[-1]], accepted=accepted))
+
+
+def _as_number(value: Any) -> object:
+    try:
+        return decimal_of(value)
+    except ValueError:
+        return str(value)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from domain.checks import json_default
+from domain.money import LARGEST_EXPONENT
 
 SECRET_NAMES = frozenset(
     {"secret", "webhook_secret", "token", "api_token", "api_key", "apikey", "password", "passphrase"}
 )
 MASK = "[removed]"
+SHORT_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 _SECRET_TEXT = re.compile(
     r'(?i)("?\b(?:' + "|".join(sorted(SECRET_NAMES)) + r')"?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|[^\s,}&]+)'
 )
@@ -20,8 +24,7 @@ _SECRET_TEXT = re.compile(
 
 def stored_body(fields: dict[str, Any], secrets: Iterable[str]) -> str:
     """Return a signal's body as JSON text: unknown fields kept, secret ones taken out at every depth."""
-    text = json.dumps(_without_secrets(fields), default=json_default)
-    return mask_values(text, secrets)
+    return json.dumps(_without_secrets(fields, tuple(secrets)), default=json_default)
 
 
 def redacted_text(body: bytes, secrets: Iterable[str], limit: int = 4000) -> str:
@@ -32,18 +35,41 @@ def redacted_text(body: bytes, secrets: Iterable[str], limit: int = 4000) -> str
 
 
 def mask_values(text: str, secrets: Iterable[str]) -> str:
-    """Replace every occurrence of a secret, as it is and as JSON spells it."""
+    """Replace every occurrence of a secret, in each way in which JSON may spell it."""
     for secret in secrets:
-        for spelled in {secret, json.dumps(secret)[1:-1]}:
-            text = text.replace(spelled, MASK)
+        text = _spellings(secret).sub(MASK.replace("\\", r"\\"), text)
     return text
 
 
-def _without_secrets(value: Any) -> Any:
+@cache
+def _spellings(secret: str) -> re.Pattern[str]:
+    return re.compile("".join(_spelled(character) for character in secret))
+
+
+def _spelled(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass")
+    pairs = [units[at : at + 2].hex() for at in range(0, len(units), 2)]
+    escaped = "".join(rf"\\u(?i:{pair})" for pair in pairs)
+    ways = [re.escape(character), escaped]
+    if character in SHORT_ESCAPES:
+        ways.append(re.escape("\\" + SHORT_ESCAPES[character]))
+    return f"(?:{'|'.join(ways)})"
+
+
+def _without_secrets(value: Any, secrets: tuple[str, ...]) -> Any:
     if isinstance(value, dict):
         return {
-            key: MASK if key.strip().lower() in SECRET_NAMES else _without_secrets(item) for key, item in value.items()
+            mask_values(key, secrets): MASK if key.strip().lower() in SECRET_NAMES else _without_secrets(item, secrets)
+            for key, item in value.items()
         }
     if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    return value
+        return [_without_secrets(item, secrets) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    # A secret may be a number, too: it then goes as the text that is left of it.
+    text = str(value)
+    masked = mask_values(text, secrets)
+    if isinstance(value, Decimal) and abs(value.adjusted()) > LARGEST_EXPONENT:
+        # 1e999999 as a JSON number would be a million digits long.
+        return masked
+    return value if masked == text else masked

@@ -13,7 +13,7 @@ from config.settings import Settings
 from database.connection import DatabaseUnavailable, StatementRefused
 from database.signals import SignalStore, Stored, StoreOutcome
 from signals.body import read_json_object
-from signals.problem import InvalidSignal, shown
+from signals.problem import InvalidSignal
 from signals.redaction import redacted_text
 from web.refusals import Refused, invalid, too_large, wrong_secret
 
@@ -76,7 +76,7 @@ class Intake:
             "Refused with %s %s: %s",
             refused.status_code,
             refused.code,
-            "; ".join(f"{problem.field} = {shown(problem.given)!r}" for problem in problems) or refused.message,
+            "; ".join(f"{problem.field} = {problem.given!r}" for problem in problems) or refused.message,
             extra={"event": "webhook_refused", "endpoint": endpoint},
         )
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from signals.problem import FieldProblem, InvalidSignal
+from signals.problem import FieldProblem, InvalidSignal, shown
 from signals.redaction import mask_values
 
 
@@ -40,11 +40,15 @@ class Refused(Exception):
         return tuple(
             FieldProblem(
                 field=mask_values(problem.field, secrets),
-                given=mask_values(problem.given, secrets) if isinstance(problem.given, str) else problem.given,
+                given=_masked(shown(problem.given), secrets),
                 accepted=problem.accepted,
             )
             for problem in self.problems
         )
+
+
+def _masked(given: Any, secrets: tuple[str, ...]) -> Any:
+    return mask_values(given, secrets) if isinstance(given, str) else given
 
 
 def invalid(error: InvalidSignal) -> Refused:
