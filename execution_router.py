@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from account_engine import AccountStateManager
@@ -39,6 +39,7 @@ class ExecutionRouter:
 
     ``poll_interval`` in seconds. ``settings`` default to the environment's; ``database`` to the settings' one, None
     where there is none: then signals can still be handled directly, and the result says that nothing was recorded.
+    ``give_way`` says whether this process has more urgent work than deciding.
     Making a router opens no connection and starts no thread.
     """
 
@@ -52,6 +53,7 @@ class ExecutionRouter:
         *,
         settings: Settings | None = None,
         database: Database | None = None,
+        give_way: Callable[[], bool] = lambda: False,
     ) -> None:
         self.settings = Settings.from_env(os.environ) if settings is None else settings
         self.logger = logging.getLogger("execution_router") if logger is None else logger
@@ -67,7 +69,9 @@ class ExecutionRouter:
             self._unprepared = database
         self._store = None if database is None else SignalStore(database)
         self._queue = None if database is None else self._make_queue(database)
-        self._worker = None if self._queue is None else self._make_worker(self._queue, poll_interval, batch_size)
+        self._worker = (
+            None if self._queue is None else self._make_worker(self._queue, poll_interval, batch_size, give_way)
+        )
         self.logger.info("ExecutionRouter initialized with dry_run=%s", self.dry_run, extra={"event": "router_made"})
 
     def start(self) -> None:
@@ -168,7 +172,9 @@ class ExecutionRouter:
         worker = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         return TaskQueue(database, worker=worker, lease=self.settings.task_lease)
 
-    def _make_worker(self, queue: TaskQueue, poll_interval: float, batch_size: int) -> QueueWorker:
+    def _make_worker(
+        self, queue: TaskQueue, poll_interval: float, batch_size: int, give_way: Callable[[], bool]
+    ) -> QueueWorker:
         return QueueWorker(
             queue,
             self._processor,
@@ -176,10 +182,16 @@ class ExecutionRouter:
             batch_size=batch_size,
             retry=RetryPolicy(max_attempts=self.settings.task_max_attempts, base=self.settings.task_retry_base),
             logger=self.logger,
+            give_way=give_way,
         )
 
 
-def router_of(settings: Settings, database: Database, states: AccountStateManager) -> ExecutionRouter:
+def router_of(
+    settings: Settings,
+    database: Database,
+    states: AccountStateManager,
+    give_way: Callable[[], bool] = lambda: False,
+) -> ExecutionRouter:
     """Return the router that the settings describe."""
     return ExecutionRouter(
         poll_interval=settings.poll_interval,
@@ -188,6 +200,7 @@ def router_of(settings: Settings, database: Database, states: AccountStateManage
         account_state_manager=states,
         settings=settings,
         database=database,
+        give_way=give_way,
     )
 
 

@@ -26,6 +26,10 @@ class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached, or the connection was lost. Nothing is known to be stored."""
 
 
+class ConnectionLost(DatabaseUnavailable):
+    """The connection broke while in use. What had been sent may have been carried out."""
+
+
 class StatementRefused(Exception):
     """PostgreSQL refused what was sent; sending it again would be refused again."""
 
@@ -95,12 +99,13 @@ class Database:
         """Run one named statement in a transaction of its own and return its rows.
 
         ``again``: the statement may be run a second time when the connection is lost in the middle, because running
-        it twice is the same as running it once. Raises DatabaseUnavailable or StatementRefused.
+        it twice is the same as running it once. A statement that took too long is not run again. Raises
+        DatabaseUnavailable or StatementRefused.
         """
         try:
             with self._connection() as connection:
                 return Transaction(connection).rows(name, **values)
-        except DatabaseUnavailable:
+        except ConnectionLost:
             if not again:
                 raise
         with self._connection() as connection:
@@ -165,7 +170,7 @@ def connect(
     url: str, *, name: str = "execution-router", statement_timeout: float = 30.0
 ) -> psycopg2.extensions.connection:
     """Open one connection in autocommit, UTC, with JSON numbers read as Decimal. Raises DatabaseUnavailable."""
-    with _translated():
+    try:
         connection = psycopg2.connect(
             url,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -175,6 +180,8 @@ def connect(
             keepalives_count=3,
             options=f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC",
         )
+    except psycopg2.Error as error:
+        raise DatabaseUnavailable(str(error).strip()) from error
     connection.autocommit = True
     psycopg2.extras.register_default_json(connection, loads=_json)
     psycopg2.extras.register_default_jsonb(connection, loads=_json)
@@ -227,7 +234,9 @@ def _json(text: str) -> Any:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+    except psycopg2.extensions.QueryCanceledError as error:
         raise DatabaseUnavailable(str(error).strip()) from error
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        raise ConnectionLost(str(error).strip()) from error
     except psycopg2.Error as error:
         raise StatementRefused(str(error).strip()) from error

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from database.connection import DatabaseUnavailable, Subscription
 
 CHANNEL = "router_events"
 LONGEST_PAUSE_SECONDS = 5.0
 
-Handler = Callable[[dict[str, Any]], None]
+Handler = Callable[[str], None]
 
 
 class EventListener:
-    """Calls ``on_event`` for every event of the channel, from any process, after its commit.
+    """Calls ``on_event`` with the text of every event of the channel, from any process, after its commit.
 
     ``on_connect`` is called whenever listening begins, because events may have been missed before. A lost connection
     is noticed and opened again; the pause between tries grows to 5 s.
@@ -66,6 +64,6 @@ class EventListener:
 
     def _deliver(self, payload: str) -> None:
         try:
-            self._on_event(json.loads(payload))
+            self._on_event(payload)
         except Exception:
             self._logger.exception("An event could not be delivered", extra={"event": "event_failed"})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from database.connection import Database, Row, Transaction
+from database.group_commit import GroupCommit
 from signals.live_signal import LiveSignal
 from signals.model import Signal, payload_json
 from signals.payload import PriceUpdate
@@ -15,6 +17,10 @@ from signals.problem import FieldProblem
 
 REPEAT_WINDOW_SECONDS = 300
 NEWEST_REFUSED = 10_000
+COLUMNS = (
+    *("symbol", "direction", "entry_price", "stop_loss", "contracts", "session", "bias", "exit_type", "exit_price"),
+    *("be_mfe", "no_be_mfe", "current_price", "alert_time"),
+)
 
 
 class StoreOutcome(StrEnum):
@@ -41,6 +47,7 @@ class SignalStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._group: GroupCommit[Row, Row] = GroupCommit(self._store_together)
 
     def store(
         self,
@@ -53,14 +60,17 @@ class SignalStore:
         """Store a signal and its task in one transaction, or find the event that is already there.
 
         ``payload`` replaces the task's own. Safe against repeated and simultaneous deliveries by the unique key of
-        the event.
+        the event. Signals that arrive at the same moment share their transaction.
         """
         values = _values(signal, source, raw_body, payload)
-        rows = self._database.run("store_signal", again=True, **values)
-        if not rows:
-            rows = self._database.run("signal_of_event", event_key=signal.event_key)
-            return _known(signal, rows[0])
-        return _accepted(signal, rows[0])
+        stored = self._group.submit(values["event_key"], values)
+        if stored is not None:
+            return _accepted(signal, stored)
+        return _known(signal, self._database.run("signal_of_event", again=True, event_key=values["event_key"])[0])
+
+    def _store_together(self, signals: dict[Hashable, Row]) -> dict[Hashable, Row]:
+        rows = self._database.run("store_signals", again=True, signals=_together(list(signals.values())))
+        return {row["event_key"]: row for row in rows}
 
     def store_live(self, live: LiveSignal, *, raw_body: str) -> Stored:
         """Store a signal of the older body; the same content without id or time within minutes is the same trade."""
@@ -70,7 +80,7 @@ class SignalStore:
         with self._database.transaction() as transaction:
             transaction.rows("lock_unnamed_content", content=live.unnamed)
             signal = _earlier(transaction, live)
-            stored = transaction.row("store_signal", **_values(signal, source, raw_body, None))
+            stored = transaction.row("store_signals", signals=_together([_values(signal, source, raw_body, None)]))
             if stored is not None:
                 return _accepted(signal, stored)
             known = transaction.rows("signal_of_event", event_key=signal.event_key)
@@ -112,13 +122,9 @@ class SignalStore:
 
 
 def _values(signal: Signal, source: str, raw_body: str, payload: dict[str, Any] | None) -> dict[str, Any]:
-    said = signal.model_dump()
-    columns = (
-        "symbol direction entry_price stop_loss contracts session bias exit_type exit_price be_mfe no_be_mfe "
-        "current_price alert_time"
-    )
+    said = vars(signal)
     return {
-        **{name: said.get(name) for name in columns.split()},
+        **{name: said.get(name) for name in COLUMNS},
         "trade_id": signal.trade_id,
         "lifecycle": str(signal.lifecycle),
         "event_key": signal.event_key,
@@ -128,6 +134,11 @@ def _values(signal: Signal, source: str, raw_body: str, payload: dict[str, Any] 
         "event_type": None if signal.task_event is None else str(signal.task_event),
         "payload": payload_json(signal.task_payload() if payload is None else payload),
     }
+
+
+def _together(signals: list[Row]) -> str:
+    # Numbers go as text and become NUMERIC exactly.
+    return json.dumps(signals, default=str)
 
 
 def _earlier(transaction: Transaction, live: LiveSignal) -> Signal:

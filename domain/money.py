@@ -15,6 +15,8 @@ def decimal_of(value: object) -> Decimal:
 
     Raises ValueError for anything that is not a finite number: text, booleans, NaN, infinity, None.
     """
+    if type(value) is Decimal and value.is_finite() and -LARGEST_EXPONENT <= value.adjusted() <= LARGEST_EXPONENT:
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise ValueError(f"{value!r} is not a number")
     if isinstance(value, str) and "_" in value:

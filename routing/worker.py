@@ -6,6 +6,7 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from routing.processor import Processed, TaskProcessor
 
 LONGEST_RETRY_SECONDS = 60.0
 LONGEST_OUTAGE_PAUSE_SECONDS = 3.0
+# How long a batch leaves the processor to a web process that receives a burst: storing comes first, but never for long.
+GIVE_WAY_SECONDS = 0.1
+GLANCE_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,10 @@ class RetryPolicy:
 
 
 class QueueWorker:
-    """Serves a queue from a thread. ``wake`` lets it look at once instead of at the next poll."""
+    """Serves a queue from a thread. ``wake`` lets it look at once instead of at the next poll.
+
+    ``give_way`` says whether this process has more urgent work; the loop then pauses briefly after each batch.
+    """
 
     def __init__(
         self,
@@ -42,6 +49,7 @@ class QueueWorker:
         batch_size: int,
         retry: RetryPolicy,
         logger: logging.Logger,
+        give_way: Callable[[], bool] = lambda: False,
     ) -> None:
         self._queue = queue
         self._processor = processor
@@ -49,6 +57,7 @@ class QueueWorker:
         self._batch_size = batch_size
         self._retry = retry
         self._logger = logger
+        self._give_way = give_way
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._lock = threading.Lock()
@@ -80,7 +89,9 @@ class QueueWorker:
 
     def wake(self) -> None:
         """Look for work now."""
-        self._woken.set()
+        # Asked first: setting an event takes a lock, and in a burst everybody wakes the router.
+        if not self._woken.is_set():
+            self._woken.set()
 
     def is_alive(self) -> bool:
         """Return whether the loop runs."""
@@ -117,6 +128,13 @@ class QueueWorker:
                 busy = False
             if not busy:
                 self._woken.wait(self._poll_interval)
+            else:
+                self._let_others_pass()
+
+    def _let_others_pass(self) -> None:
+        deadline = time.monotonic() + GIVE_WAY_SECONDS
+        while self._give_way() and time.monotonic() < deadline and not self._stopping.wait(GLANCE_SECONDS):
+            pass
 
     def _serve_once(self) -> bool:
         self._take_back_expired()

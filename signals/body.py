@@ -14,7 +14,12 @@ ACCEPTED = "a JSON object in UTF-8, such as the alert messages in the README"
 
 
 def read_json_object(body: bytes) -> dict[str, Any]:
-    """Return the body's JSON object, fractional numbers as Decimal.
+    """Return the body's JSON object. Raises InvalidSignal as ``read_body`` does."""
+    return read_body(body)[0]
+
+
+def read_body(body: bytes) -> tuple[dict[str, Any], str]:
+    """Return the body's JSON object, fractional numbers as Decimal, and its text.
 
     Raises InvalidSignal for anything else: not UTF-8, not JSON, not an object, NaN or infinity, a key given twice,
     nesting or numbers beyond reason.
@@ -30,9 +35,9 @@ def read_json_object(body: bytes) -> dict[str, Any]:
         raise _unreadable(body, f"{ACCEPTED}; reading it failed: {error}") from error
     if not isinstance(value, dict):
         raise _unreadable(body, ACCEPTED)
-    if _deeper_than(value, DEEPEST):
+    if text.count("[") + text.count("{") > DEEPEST and _deeper_than(value, DEEPEST):
         raise _unreadable(body, f"{ACCEPTED}, nested at most {DEEPEST} deep")
-    return value
+    return value, text
 
 
 def _deeper_than(value: Any, levels: int) -> bool:

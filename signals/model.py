@@ -55,13 +55,12 @@ class Signal(BaseModel, ABC):
         return hashlib.sha256(self._content().encode()).hexdigest()
 
     def _content(self) -> str:
-        said = {key: value for key, value in self._said().items() if value is not None}
-        # Adding zero turns -0 into 0.
-        plain = {key: value.normalize() + 0 if isinstance(value, Decimal) else value for key, value in said.items()}
-        return json.dumps(plain, sort_keys=True, default=str)
+        return "\x1f".join(
+            f"{name}={_plain(value)}" for name, value in sorted(self._said().items()) if value is not None
+        )
 
     def _said(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"alert_time"})
+        return {name: value for name, value in vars(self).items() if name != "alert_time"}
 
 
 class EntrySignal(Signal):
@@ -161,6 +160,11 @@ class BreakEvenTriggered(Excursion):
 
     def task_payload(self) -> dict[str, Any]:
         return {}
+
+
+def _plain(value: Any) -> str:
+    # Adding zero turns -0 into 0; fields hold no control characters, so none of them can imitate the separator.
+    return f"{value.normalize() + 0:f}" if isinstance(value, Decimal) else str(value)
 
 
 def payload_json(payload: dict[str, Any]) -> str:

@@ -17,14 +17,22 @@ SECRET_NAMES = frozenset(
 )
 MASK = "[removed]"
 SHORT_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
+_SECRET_KEY = re.compile(r'(?i)"\s*(?:' + "|".join(sorted(SECRET_NAMES)) + r')\s*"\s*:')
 _SECRET_TEXT = re.compile(
     r'(?i)("?\b(?:' + "|".join(sorted(SECRET_NAMES)) + r')"?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|[^\s,}&]+)'
 )
 
 
-def stored_body(fields: dict[str, Any], secrets: Iterable[str]) -> str:
-    """Return a signal's body as JSON text: unknown fields kept, secret ones taken out at every depth."""
-    return json.dumps(_without_secrets(fields, tuple(secrets)), default=json_default)
+def stored_body(fields: dict[str, Any], secrets: Iterable[str], text: str | None = None) -> str:
+    """Return a signal's body as JSON text: unknown fields kept, secret ones taken out at every depth.
+
+    ``text`` is the body as it came; it is returned as it is where nothing has to be taken out.
+    """
+    secrets = tuple(secrets)
+    plain = json.dumps(fields, default=_as_text) if text is None else text
+    # Nearly every body holds no secret and nothing that could hide one; taking it apart would cost more than the rest.
+    hidden = "\\" in plain or _SECRET_KEY.search(plain) is not None or any(secret in plain for secret in secrets)
+    return json.dumps(_without_secrets(fields, secrets), default=_as_text) if hidden else plain
 
 
 def redacted_text(body: bytes, secrets: Iterable[str], limit: int = 4000) -> str:
@@ -32,6 +40,13 @@ def redacted_text(body: bytes, secrets: Iterable[str], limit: int = 4000) -> str
     text = body.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
     masked = mask_values(_SECRET_TEXT.sub(rf'\1"{MASK}"', text), secrets)
     return masked[:limit]
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, Decimal) and abs(value.adjusted()) > LARGEST_EXPONENT:
+        # 1e999999 as a JSON number would be a million digits long.
+        return str(value)
+    return json_default(value)
 
 
 def mask_values(text: str, secrets: Iterable[str]) -> str:
@@ -69,7 +84,4 @@ def _without_secrets(value: Any, secrets: tuple[str, ...]) -> Any:
     # A secret may be a number, too: it then goes as the text that is left of it.
     text = str(value)
     masked = mask_values(text, secrets)
-    if isinstance(value, Decimal) and abs(value.adjusted()) > LARGEST_EXPONENT:
-        # 1e999999 as a JSON number would be a million digits long.
-        return masked
     return value if masked == text else masked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,14 +13,20 @@ from flask import Response, jsonify, request
 from config.settings import Settings
 from database.connection import DatabaseUnavailable, StatementRefused
 from database.signals import SignalStore, Stored, StoreOutcome
-from signals.body import read_json_object
+from signals.body import read_body
 from signals.problem import InvalidSignal
-from signals.redaction import redacted_text
+from signals.redaction import redacted_text, stored_body
 from web.refusals import Refused, invalid, too_large, wrong_secret
 
 BODY_LIMIT = 64 * 1024
 # A refused body is read to its end, up to this, so that the sender gets the answer instead of a reset.
 DRAIN_LIMIT = 1024 * 1024
+# Requests at once that make a burst. One strategy's alerts never come near it.
+CROWD = 8
+
+
+# Gets a body's fields and the text of it that may be stored; returns the JSON of the 200.
+Handler = Callable[[dict[str, Any], str], dict[str, Any]]
 
 
 class Intake:
@@ -30,20 +37,33 @@ class Intake:
         self.secrets = settings.secrets()
         self._store = store
         self._logger = logger
+        self._under_way = 0
+        self._lock = threading.Lock()
 
-    def receive(
-        self, endpoint: str, token: str | None, handle: Callable[[dict[str, Any]], dict[str, Any]]
-    ) -> tuple[Response, int]:
-        """Answer a request: ``handle`` gets the body's fields once the sender is known, and returns the 200's JSON."""
+    def is_crowded(self) -> bool:
+        """Return whether so many requests are under way that storing them should come first."""
+        return self._under_way >= CROWD
+
+    def receive(self, endpoint: str, token: str | None, handle: Handler) -> tuple[Response, int]:
+        """Answer a request with what ``handle`` returns; it is called once the sender is known."""
+        with self._lock:
+            self._under_way += 1
+        try:
+            return self._answer(endpoint, token, handle)
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    def _answer(self, endpoint: str, token: str | None, handle: Handler) -> tuple[Response, int]:
         body = b""
         try:
             body = self._body()
-            given = token if token is not None else request.args.get("token")
+            given = token if token is not None or not request.query_string else request.args.get("token")
             self._check(given, required=False)
-            fields = read_json_object(body)
+            fields, text = read_body(body)
             if given is None:
                 self._check(fields.get("secret"), required=True)
-            return jsonify(handle(fields)), 200
+            return jsonify(handle(fields, stored_body(fields, self.secrets, text))), 200
         except InvalidSignal as error:
             return self._refuse(endpoint, body, invalid(error))
         except _TooLarge as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -22,14 +24,29 @@ class LiveFeed:
         self._socketio = socketio
         self._read_result = read_result
         self._logger = logging.getLogger("web.live")
+        self._lock = threading.Lock()
+        self._listeners = 0
 
         @socketio.on("connect")
         def may_listen(auth: dict[str, Any] | None = None) -> bool:
             token = auth.get("token") if isinstance(auth, dict) else None
-            return is_trusted(settings, token if isinstance(token, str) else None)
+            allowed = is_trusted(settings, token if isinstance(token, str) else None)
+            self._count(1 if allowed else 0)
+            return allowed
 
-    def deliver(self, event: dict[str, Any]) -> None:
-        """Send one committed event to every listener."""
+        @socketio.on("disconnect")
+        def gone(*_: Any) -> None:
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._listeners += change
+
+    def deliver(self, text: str) -> None:
+        """Send one committed event, as its NOTIFY spells it, to every listener; costs nothing where nobody listens."""
+        if self._listeners <= 0:
+            return
+        event = json.loads(text)
         name = event.get("event")
         if name == "signal_stored":
             self._socketio.emit("signal_stored", event)

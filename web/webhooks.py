@@ -11,7 +11,6 @@ from flask import Blueprint, Response
 from database.signals import SignalStore
 from signals.live_signal import parse_live_signal
 from signals.payload import parse_price, parse_signal
-from signals.redaction import stored_body
 from web.intake import Intake, stored_answer
 
 
@@ -22,8 +21,8 @@ def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], Non
     @routes.post("/api/automated-signals/webhook")
     @routes.post("/api/automated-signals/webhook/<token>")
     def automated_signal(token: str | None = None) -> tuple[Response, int]:
-        def handle(fields: dict[str, Any]) -> dict[str, Any]:
-            answer = store_signal(store, fields, intake.secrets)
+        def handle(fields: dict[str, Any], raw_body: str) -> dict[str, Any]:
+            answer = store_signal(store, fields, raw_body)
             wake()
             return answer
 
@@ -32,9 +31,9 @@ def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], Non
     @routes.post("/api/live-signals")
     @routes.post("/api/live-signals/<token>")
     def live_signal(token: str | None = None) -> tuple[Response, int]:
-        def handle(fields: dict[str, Any]) -> dict[str, Any]:
+        def handle(fields: dict[str, Any], raw_body: str) -> dict[str, Any]:
             live = parse_live_signal(fields, datetime.now(UTC))
-            answer = stored_answer(store.store_live(live, raw_body=stored_body(fields, intake.secrets)))
+            answer = stored_answer(store.store_live(live, raw_body=raw_body))
             wake()
             return answer
 
@@ -43,7 +42,7 @@ def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], Non
     @routes.post("/api/realtime-price")
     @routes.post("/api/realtime-price/<token>")
     def realtime_price(token: str | None = None) -> tuple[Response, int]:
-        def handle(fields: dict[str, Any]) -> dict[str, Any]:
+        def handle(fields: dict[str, Any], _: str) -> dict[str, Any]:
             update = parse_price(fields)
             symbol = update.symbol.rpartition(":")[2].upper()
             kept = store.keep_price(update, symbol=symbol)
@@ -55,8 +54,7 @@ def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], Non
 
 
 def store_signal(
-    store: SignalStore, fields: Mapping[str, Any], secrets: tuple[str, ...], *, source: str = "webhook"
+    store: SignalStore, fields: Mapping[str, Any], raw_body: str, *, source: str = "webhook"
 ) -> dict[str, Any]:
     """Store a signal with its task; return the answer. Raises InvalidSignal, Refused, DatabaseUnavailable."""
-    signal = parse_signal(fields)
-    return stored_answer(store.store(signal, source=source, raw_body=stored_body(dict(fields), secrets)))
+    return stored_answer(store.store(parse_signal(fields), source=source, raw_body=raw_body))

@@ -1,33 +1,42 @@
--- name: store_signal
--- Signal, task and wake-up in one statement, so that all of them are stored or none. No row comes back when the event
--- is already there.
-WITH trade AS (
-    SELECT EXISTS (
-        SELECT 1 FROM automated_signals WHERE trade_id = %(trade_id)s AND lifecycle = 'ENTRY'
-    ) AS is_known
+-- name: store_signals
+-- Signals, tasks and wake-ups in one statement, so that all of them are stored or none. An event that is already there
+-- comes back without a row. Within the statement a trade is known by an entry that stands before it.
+WITH given AS MATERIALIZED (
+    SELECT *
+    FROM ROWS FROM (json_to_recordset(%(signals)s::json) AS (
+        trade_id TEXT, lifecycle TEXT, event_key TEXT, content_digest TEXT, source TEXT, symbol TEXT, direction TEXT,
+        entry_price NUMERIC, stop_loss NUMERIC, contracts INTEGER, session TEXT, bias TEXT, exit_type TEXT,
+        exit_price NUMERIC, be_mfe NUMERIC, no_be_mfe NUMERIC, current_price NUMERIC, alert_time TIMESTAMPTZ,
+        raw_body TEXT, event_type TEXT, payload TEXT)) WITH ORDINALITY
 ), signal AS (
     INSERT INTO automated_signals (
         trade_id, lifecycle, event_key, content_digest, source, symbol, direction, entry_price, stop_loss, contracts,
         session, bias, exit_type, exit_price, be_mfe, no_be_mfe, current_price, alert_time, raw_body, unknown_trade,
         task_id)
     SELECT
-        %(trade_id)s, %(lifecycle)s, %(event_key)s, %(content_digest)s, %(source)s, %(symbol)s, %(direction)s,
-        %(entry_price)s::numeric, %(stop_loss)s::numeric, %(contracts)s::integer, %(session)s, %(bias)s,
-        %(exit_type)s, %(exit_price)s::numeric, %(be_mfe)s::numeric, %(no_be_mfe)s::numeric,
-        %(current_price)s::numeric, %(alert_time)s::timestamptz, %(raw_body)s::json,
-        %(lifecycle)s <> 'ENTRY' AND NOT trade.is_known,
-        CASE WHEN %(event_type)s::text IS NOT NULL
+        g.trade_id, g.lifecycle, g.event_key, g.content_digest, g.source, g.symbol, g.direction, g.entry_price,
+        g.stop_loss, g.contracts, g.session, g.bias, g.exit_type, g.exit_price, g.be_mfe, g.no_be_mfe,
+        g.current_price, g.alert_time, g.raw_body::json,
+        g.lifecycle <> 'ENTRY'
+            AND NOT EXISTS (
+                SELECT 1 FROM automated_signals a WHERE a.trade_id = g.trade_id AND a.lifecycle = 'ENTRY')
+            AND NOT EXISTS (
+                SELECT 1 FROM given e
+                WHERE e.trade_id = g.trade_id AND e.lifecycle = 'ENTRY' AND e.ordinality < g.ordinality),
+        CASE WHEN g.event_type IS NOT NULL
              THEN nextval(pg_get_serial_sequence('execution_tasks', 'id')) END
-    FROM trade
+    FROM given g
+    ORDER BY g.ordinality
     ON CONFLICT (event_key) DO NOTHING
-    RETURNING id, trade_id, lifecycle, symbol, direction, unknown_trade, task_id, received_at
+    RETURNING id, event_key, trade_id, lifecycle, symbol, direction, unknown_trade, task_id, received_at
 ), task AS (
     INSERT INTO execution_tasks (id, trade_id, event_type, payload)
-    SELECT task_id, trade_id, %(event_type)s, %(payload)s::jsonb
-    FROM signal
-    WHERE task_id IS NOT NULL
+    SELECT s.task_id, s.trade_id, g.event_type, g.payload::jsonb
+    FROM signal s
+    JOIN given g USING (event_key)
+    WHERE s.task_id IS NOT NULL
 )
-SELECT id AS signal_id, task_id, unknown_trade,
+SELECT id AS signal_id, event_key, task_id, unknown_trade,
        pg_notify('router_events', json_build_object(
            'event', 'signal_stored', 'signal_id', id, 'task_id', task_id, 'trade_id', trade_id,
            'lifecycle', lifecycle, 'symbol', symbol, 'direction', direction, 'unknown_trade', unknown_trade,
