@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ BODY_LIMIT = 64 * 1024
 DRAIN_LIMIT = 1024 * 1024
 # Requests at once that make a burst. One strategy's alerts never come near it.
 CROWD = 8
+CROWD_SECONDS = 0.02
 
 
 # Gets a body's fields and the text of it that may be stored; returns the JSON of the 200.
@@ -38,16 +40,19 @@ class Intake:
         self._store = store
         self._logger = logger
         self._under_way = 0
+        self._crowd_seen = float("-inf")
         self._lock = threading.Lock()
 
     def is_crowded(self) -> bool:
-        """Return whether so many requests are under way that storing them should come first."""
-        return self._under_way >= CROWD
+        """Return whether a burst is coming in, so that storing should come first."""
+        return time.monotonic() - self._crowd_seen < CROWD_SECONDS
 
     def receive(self, endpoint: str, token: str | None, handle: Handler) -> tuple[Response, int]:
         """Answer a request with what ``handle`` returns; it is called once the sender is known."""
         with self._lock:
             self._under_way += 1
+            if self._under_way >= CROWD:
+                self._crowd_seen = time.monotonic()
         try:
             return self._answer(endpoint, token, handle)
         finally:
