@@ -202,3 +202,13 @@ def test_the_pause_doubles_is_spread_and_never_passes_its_cap(attempt: int, jitt
     full = min(base * 2.0 ** min(attempt - 1, 30), LONGEST_RETRY_SECONDS)
     assert full / 2 <= policy.delay(attempt, jitter) <= full <= LONGEST_RETRY_SECONDS
     assert policy.delay(attempt, 0.0) <= policy.delay(attempt + 1, 0.0)
+
+
+def test_a_router_that_gives_way_is_held_up_only_briefly(database: Database, sql: Sql) -> None:
+    settings = Settings.from_env({**ROUTED, **QUICK})
+    for n in range(45):
+        enqueue(database, entry(f"T{n}"))
+    router = ExecutionRouter(poll_interval=60, settings=settings, database=database, give_way=lambda: True)
+    router.start()
+    wait_until(lambda: all_done(sql), what="three batches beside a burst that never ends", seconds=5)
+    router.stop()
