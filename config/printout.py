@@ -55,7 +55,7 @@ def _mode(settings: Settings) -> str:
 
 def _rows(settings: Settings, group: Group, values: Any, owner: Owner) -> Iterator[Row]:
     unusable = {problem.variable for problem in settings.errors if problem.variable in settings.environ}
-    for entry in setting_fields(group):  # type: ignore[arg-type] # mypy misses that every class hashes
+    for entry in setting_fields(group):
         variable = owner.prefix + entry.suffix
         value = getattr(values, entry.name)
         shown = MASK if entry.secret and value is not None else _shown(value)

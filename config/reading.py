@@ -1,9 +1,9 @@
 """From the text of variables to typed values: field by field, so that one bad value leaves the rest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -48,9 +48,14 @@ def account_owner(account: AccountKey) -> Owner:
     return Owner(prefix=f"{account.firm_code}_{account.program_id}_", account=account, firm_code=account.firm_code)
 
 
-@cache
 def setting_fields(group: Group) -> tuple[SettingField, ...]:
     """Return the declared settings of a group, in the order of their declaration."""
+    # Every class hashes; the type checker does not know it of a union of them.
+    return _declared(cast(Hashable, group))
+
+
+@cache
+def _declared(group: Any) -> tuple[SettingField, ...]:
     hints = get_type_hints(group, include_extras=True)
     found = []
     for entry in fields(group):
@@ -76,7 +81,7 @@ def read_group(group: Group, environ: Mapping[str, str], owner: Owner) -> tuple[
     """Return the values of the group's settings that are set, by field name, and a problem for each bad one."""
     values: dict[str, Any] = {}
     problems: list[Problem] = []
-    for entry in setting_fields(group):  # type: ignore[arg-type] # mypy misses that every class hashes
+    for entry in setting_fields(group):
         variable = owner.prefix + entry.suffix
         if variable not in environ:
             continue

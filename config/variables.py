@@ -70,5 +70,5 @@ def _of_group(group: Group, prefix: str) -> list[Variable]:
             expected=entry.expected,
             secret=entry.secret,
         )
-        for entry in setting_fields(group)  # type: ignore[arg-type] # mypy misses that every class hashes
+        for entry in setting_fields(group)
     ]

@@ -152,7 +152,7 @@ enqueue_execution_task_for_entry(
     stop_loss=stop_loss,
     session=session,
     bias=bias or direction,
-    contracts=contracts  # Stage 13H
+    contracts=contracts
 )
 enqueue_execution_task_for_exit("T", "SL", 4150.00, 1.5, 2.3)
 enqueue_execution_task("U", "ENTRY", {"kind": "ENTRY", "direction": "SHORT", "entry_price": 1.0, "stop_loss": 2.0})
