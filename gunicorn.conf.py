@@ -7,6 +7,8 @@ from typing import Any
 from config.settings import load_settings
 
 _settings = load_settings()
+if _settings.start_refusal is not None:
+    raise SystemExit(_settings.start_refusal)
 
 bind = f"{_settings.host}:{_settings.port}"
 # One worker: Socket.IO keeps its clients in memory. More web instances go behind a balancer with sticky sessions.

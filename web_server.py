@@ -62,8 +62,8 @@ class Service:
     """Everything that one web process holds, made from its settings. Nothing runs before ``start``."""
 
     def __init__(self, settings: Settings, opened: OpenedDatabase) -> None:
-        if not settings.dry_run and settings.webhook_secret is None:
-            raise RuntimeError("WEBHOOK_SECRET is unset. Live mode refuses to start without one: anybody could trade.")
+        if settings.start_refusal is not None:
+            raise RuntimeError(settings.start_refusal)
         self.settings = settings
         self.opened = opened
         self.logger = logging.getLogger("web_server")

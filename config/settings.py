@@ -94,6 +94,13 @@ class Settings(ServiceSettings):
     def warnings(self) -> tuple[Problem, ...]:
         return tuple(problem for problem in self.problems if problem.severity is Severity.WARNING)
 
+    @property
+    def start_refusal(self) -> str | None:
+        """Return why the web process must not start with these settings, None where it may."""
+        if self.dry_run or self.webhook_secret is not None:
+            return None
+        return "WEBHOOK_SECRET is unset. Live mode refuses to start without one: anybody could trade."
+
     def errors_of(self, account: AccountKey) -> tuple[Problem, ...]:
         """Return the errors that refuse live entries of this account: its own, its firm's, those of all."""
         return tuple(problem for problem in self.errors if problem.concerns(account))
