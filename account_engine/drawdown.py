@@ -1,0 +1,206 @@
+"""Drawdown and daily loss, exactly: the floor under an account, its room, its lock. Pure; dollars as Decimal.
+
+Almost every mistake with prop-firm accounts comes from taking one family for another, so each is named:
+
+- static: the floor stays where it started (FTMO 2-Step);
+- trailing end of day: it follows the highest closing balance of a firm's day (Topstep, Apex EOD, FTMO 1-Step);
+- trailing closed: it follows the highest realised balance at any moment;
+- trailing intraday: it follows the highest equity, open profit included (Leeloo, Apex Intraday).
+
+Whatever the family, equity *at* the floor is a breach, at any moment of the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import reduce
+
+
+class Family(StrEnum):
+    """What the floor follows."""
+
+    STATIC = "static"
+    TRAILING_EOD = "trailing_eod"
+    TRAILING_CLOSED = "trailing_closed"
+    TRAILING_INTRADAY = "trailing_intraday"
+
+
+class DayBase(StrEnum):
+    """From which figure at the day's start the daily loss is counted."""
+
+    BALANCE = "balance"
+    EQUITY = "equity"
+    LARGER = "larger"
+
+
+class Consequence(StrEnum):
+    """What reaching the daily limit means."""
+
+    PAUSED_TO_RESET = "paused_to_reset"
+    ACCOUNT_LOST = "account_lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyLoss:
+    """A day's limit in dollars, counted down from the day's base."""
+
+    amount: Decimal
+    base: DayBase
+    consequence: Consequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawdownRule:
+    """A program's drawdown in dollars: the floor starts ``amount`` below ``starting_balance``.
+
+    ``lock_at`` is the level at which a trailing floor stops for good; None lets it trail without end.
+    Raises ValueError for an amount that is not above 0, or a lock below the first floor.
+    """
+
+    family: Family
+    starting_balance: Decimal
+    amount: Decimal
+    lock_at: Decimal | None = None
+    daily: DailyLoss | None = None
+
+    def __post_init__(self) -> None:
+        if self.amount <= 0 or (self.daily is not None and self.daily.amount <= 0):
+            raise ValueError("a drawdown and a daily loss are amounts above 0")
+        if self.lock_at is not None and self.lock_at < self.starting_balance - self.amount:
+            raise ValueError(f"lock_at {self.lock_at} is below the first floor {self.starting_balance - self.amount}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """An account's figures at one moment, in dollars: equity with open profit, balance without."""
+
+    at: datetime
+    equity: Decimal
+    balance: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayClose:
+    """The end of a firm's day, with the figures at that instant; the next day starts from them."""
+
+    at: datetime
+    equity: Decimal
+    balance: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where an account stands after a path. Dollars; times as in the path, None for "never".
+
+    ``daily_breached_at`` is cleared by the day's end where the rule only pauses, and kept where the account is lost.
+    """
+
+    high_water_mark: Decimal
+    floor: Decimal
+    locked: bool
+    breached_at: datetime | None
+    equity: Decimal
+    day_start: Decimal
+    daily_floor: Decimal | None
+    daily_breached_at: datetime | None
+
+    @property
+    def room(self) -> Decimal:
+        """Return the dollars between equity and the floor; 0 or less is a breach."""
+        return self.equity - self.floor
+
+    @property
+    def daily_room(self) -> Decimal | None:
+        """Return the dollars between equity and the day's floor, None without a daily limit."""
+        return None if self.daily_floor is None else self.equity - self.daily_floor
+
+
+def begin(rule: DrawdownRule) -> Standing:
+    """Return the standing of an untouched account; also what a reset by the firm returns to."""
+    start = rule.starting_balance
+    floor = start - rule.amount
+    return Standing(
+        high_water_mark=start,
+        floor=floor,
+        locked=rule.lock_at is not None and floor >= rule.lock_at,
+        breached_at=None,
+        equity=start,
+        day_start=start,
+        daily_floor=None if rule.daily is None else start - rule.daily.amount,
+        daily_breached_at=None,
+    )
+
+
+def follow(rule: DrawdownRule, path: Iterable[Reading | DayClose], *, since: Standing | None = None) -> Standing:
+    """Return the standing at the end of a path, in the order of time; ``since`` continues an earlier one."""
+    return reduce(lambda standing, point: advance(rule, standing, point), path, begin(rule) if since is None else since)
+
+
+def advance(rule: DrawdownRule, standing: Standing, point: Reading | DayClose) -> Standing:
+    """Return the standing after one more point.
+
+    The point is first held against the floors that were in force when it came: a new high moves the floor for what
+    follows, not for itself.
+    """
+    judged = replace(
+        standing,
+        equity=point.equity,
+        breached_at=_first(standing.breached_at, point.at, reached=point.equity <= standing.floor),
+        daily_breached_at=_first(
+            standing.daily_breached_at,
+            point.at,
+            reached=standing.daily_floor is not None and point.equity <= standing.daily_floor,
+        ),
+    )
+    trailed = _trail(rule, judged, _followed(rule.family, point))
+    return _next_day(rule, trailed, point) if isinstance(point, DayClose) else trailed
+
+
+def _followed(family: Family, point: Reading | DayClose) -> Decimal | None:
+    """Return the figure that the floor follows at this point, None where the point does not move it."""
+    match family:
+        case Family.STATIC:
+            return None
+        case Family.TRAILING_EOD:
+            return point.balance if isinstance(point, DayClose) else None
+        case Family.TRAILING_CLOSED:
+            return point.balance
+        case Family.TRAILING_INTRADAY:
+            return point.equity
+
+
+def _trail(rule: DrawdownRule, standing: Standing, figure: Decimal | None) -> Standing:
+    if figure is None or figure <= standing.high_water_mark:
+        return standing
+    # A higher mark can only raise the floor, and past the lock it raises nothing: neither ever goes back.
+    floor = figure - rule.amount
+    if rule.lock_at is not None and floor >= rule.lock_at:
+        return replace(standing, high_water_mark=figure, floor=rule.lock_at, locked=True)
+    return replace(standing, high_water_mark=figure, floor=floor)
+
+
+def _next_day(rule: DrawdownRule, standing: Standing, close: DayClose) -> Standing:
+    if rule.daily is None:
+        return replace(standing, day_start=close.balance)
+    match rule.daily.base:
+        case DayBase.BALANCE:
+            start = close.balance
+        case DayBase.EQUITY:
+            start = close.equity
+        case DayBase.LARGER:
+            start = max(close.balance, close.equity)
+    released = rule.daily.consequence is Consequence.PAUSED_TO_RESET
+    return replace(
+        standing,
+        day_start=start,
+        daily_floor=start - rule.daily.amount,
+        daily_breached_at=None if released else standing.daily_breached_at,
+    )
+
+
+def _first(known: datetime | None, now: datetime, *, reached: bool) -> datetime | None:
+    return now if known is None and reached else known
