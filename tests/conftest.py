@@ -15,12 +15,18 @@ from typing import Any
 import psycopg2
 import psycopg2.extras
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from database.connection import Database
 from database.embedded import EmbeddedServer, start_embedded
 from database.migrations import migrate
 
 OURS = ("FTMO_", "APEX_", "TOPSTEP_", "BULENOX_", "LEELOO_", "ROUTE_TO_FIRMS", "EXECUTION_", "DATABASE_", "WEBHOOK_")
+
+# A slow machine is no defect. In CI the examples are the same each time; at home new ones are tried.
+hypothesis_settings.register_profile("home", deadline=None)
+hypothesis_settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "home")
 
 Sql = Callable[..., list[dict[str, Any]]]
 
