@@ -7,7 +7,8 @@ Almost every mistake with prop-firm accounts comes from taking one family for an
 - trailing closed: it follows the highest realised balance at any moment;
 - trailing intraday: it follows the highest equity, open profit included (Leeloo, Apex Intraday).
 
-Whatever the family, equity *at* the floor is a breach, at any moment of the day.
+Whatever the family, equity *at* the floor is a breach, at any moment of the day: stricter than firms whose wording is
+*below* the floor.
 """
 
 from __future__ import annotations

@@ -37,8 +37,9 @@ class LossLimit:
 def loss_finding(check: LossLimit, metrics: Mapping[str, Any], limits: Mapping[str, Any]) -> Finding | None:
     """Hold a loss against its limit; a loss that *reaches* the limit refuses. None where no limit is set.
 
-    The firms count reaching the line as a breach (FTMO academy, "maximum daily loss"; Topstep help, maximum loss
-    limit). A figure that is not known is not evaluated, and the comparison says so.
+    A rule of ours, not a quotation: FTMO's page on the daily loss calls equity *under* the line a breach. Refusing
+    already at the line is the stricter reading and costs at most the one trade that stands exactly on it. A figure that
+    is not known is not evaluated, and the comparison says so.
     Raises ValueError when the figure or the limit is not a finite number.
     """
     limit = optional_decimal(limits, check.limit)

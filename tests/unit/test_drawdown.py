@@ -1,4 +1,4 @@
-"""The four drawdown families, to the cent: the firms' own examples, the edges, and what must hold on every path."""
+"""The four drawdown families, to the cent: the firms' figures and rules, the edges, and what must hold on every path."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def path(*figures: str) -> Path:
         (rule(Family.TRAILING_INTRADAY, "2500", "50100"), ["52600/50000", "51000"], "50100", True),
         (rule(Family.TRAILING_INTRADAY, "2500", "50100"), ["52599/50000"], "50099", False),
         (rule(Family.TRAILING_INTRADAY, "2500", "50100"), ["60000/50000"], "50100", True),
-        # Topstep 50K: 2,000 below the highest end-of-day balance, stops at the starting balance (help.topstep.com).
+        # Topstep 50K: 2,000 below the highest end-of-day balance, stops at the starting balance. The rule, applied by us.
         (rule(Family.TRAILING_EOD, "2000", "50000"), ["51000"], "48000", False),
         (rule(Family.TRAILING_EOD, "2000", "50000"), ["51500", "|51000"], "49000", False),
         (rule(Family.TRAILING_EOD, "2000", "50000"), ["|52500", "|51000"], "50000", True),
-        # FTMO 1-Step 100K: 10 % below the highest midnight balance, without end (ftmo.com/au/?p=1671).
+        # FTMO 1-Step 100K: 10 % below the highest midnight balance (ftmo.com/au/?p=1671). The rule, applied by us.
         (rule(Family.TRAILING_EOD, "10000", start="100000"), ["|104000", "|101000", "|130000"], "120000", False),
         # Realised balance only: open profit moves nothing, a closed one does at once.
         (rule(Family.TRAILING_CLOSED, "2000"), ["53000/50000"], "48000", False),
