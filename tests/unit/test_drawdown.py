@@ -1,4 +1,4 @@
-"""The four drawdown families, to the cent: the firms' figures and rules, the edges, and what must hold on every path."""
+"""The four drawdown families, to the cent: the firms' figures and rules, the edges, what holds on every path."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def path(*figures: str) -> Path:
         (rule(Family.TRAILING_INTRADAY, "2500", "50100"), ["52600/50000", "51000"], "50100", True),
         (rule(Family.TRAILING_INTRADAY, "2500", "50100"), ["52599/50000"], "50099", False),
         (rule(Family.TRAILING_INTRADAY, "2500", "50100"), ["60000/50000"], "50100", True),
-        # Topstep 50K: 2,000 below the highest end-of-day balance, stops at the starting balance. The rule, applied by us.
+        # Topstep 50K: 2,000 below the highest end-of-day balance, stops at the start. The rule, applied by us.
         (rule(Family.TRAILING_EOD, "2000", "50000"), ["51000"], "48000", False),
         (rule(Family.TRAILING_EOD, "2000", "50000"), ["51500", "|51000"], "49000", False),
         (rule(Family.TRAILING_EOD, "2000", "50000"), ["|52500", "|51000"], "50000", True),
