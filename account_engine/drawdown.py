@@ -1,12 +1,5 @@
 """Drawdown and daily loss, exactly: the floor under an account, its room, its lock. Pure; dollars as Decimal.
 
-Almost every mistake with prop-firm accounts comes from taking one family for another, so each is named:
-
-- static: the floor stays where it started (FTMO 2-Step);
-- trailing end of day: it follows the highest closing balance of a firm's day (Topstep, Apex EOD, FTMO 1-Step);
-- trailing closed: it follows the highest realised balance at any moment;
-- trailing intraday: it follows the highest equity, open profit included (Leeloo, Apex Intraday).
-
 Whatever the family, equity *at* the floor is a breach, at any moment of the day: stricter than firms whose wording is
 *below* the floor.
 """
@@ -17,62 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from functools import reduce
 
-
-class Family(StrEnum):
-    """What the floor follows."""
-
-    STATIC = "static"
-    TRAILING_EOD = "trailing_eod"
-    TRAILING_CLOSED = "trailing_closed"
-    TRAILING_INTRADAY = "trailing_intraday"
-
-
-class DayBase(StrEnum):
-    """From which figure at the day's start the daily loss is counted."""
-
-    BALANCE = "balance"
-    EQUITY = "equity"
-    LARGER = "larger"
-
-
-class Consequence(StrEnum):
-    """What reaching the daily limit means."""
-
-    PAUSED_TO_RESET = "paused_to_reset"
-    ACCOUNT_LOST = "account_lost"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DailyLoss:
-    """A day's limit in dollars, counted down from the day's base."""
-
-    amount: Decimal
-    base: DayBase
-    consequence: Consequence
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrawdownRule:
-    """A program's drawdown in dollars: the floor starts ``amount`` below ``starting_balance``.
-
-    ``lock_at`` is the level at which a trailing floor stops for good; None lets it trail without end.
-    Raises ValueError for an amount that is not above 0, or a lock below the first floor.
-    """
-
-    family: Family
-    starting_balance: Decimal
-    amount: Decimal
-    lock_at: Decimal | None = None
-    daily: DailyLoss | None = None
-
-    def __post_init__(self) -> None:
-        if self.amount <= 0 or (self.daily is not None and self.daily.amount <= 0):
-            raise ValueError("a drawdown and a daily loss are amounts above 0")
-        if self.lock_at is not None and self.lock_at < self.starting_balance - self.amount:
-            raise ValueError(f"lock_at {self.lock_at} is below the first floor {self.starting_balance - self.amount}")
+from domain.drawdown_rule import Consequence, DayBase, DrawdownRule, Family
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +41,7 @@ class Standing:
     """
 
     high_water_mark: Decimal
-    floor: Decimal
+    floor: Decimal | None
     locked: bool
     breached_at: datetime | None
     equity: Decimal
@@ -110,9 +50,9 @@ class Standing:
     daily_breached_at: datetime | None
 
     @property
-    def room(self) -> Decimal:
-        """Return the dollars between equity and the floor; 0 or less is a breach."""
-        return self.equity - self.floor
+    def room(self) -> Decimal | None:
+        """Return the dollars between equity and the floor; 0 or less is a breach. None without a drawdown."""
+        return None if self.floor is None else self.equity - self.floor
 
     @property
     def daily_room(self) -> Decimal | None:
@@ -123,11 +63,11 @@ class Standing:
 def begin(rule: DrawdownRule) -> Standing:
     """Return the standing of an untouched account; also what a reset by the firm returns to."""
     start = rule.starting_balance
-    floor = start - rule.amount
+    floor = rule.first_floor
     return Standing(
         high_water_mark=start,
         floor=floor,
-        locked=rule.lock_at is not None and floor >= rule.lock_at,
+        locked=floor is not None and rule.lock_at is not None and floor >= rule.lock_at,
         breached_at=None,
         equity=start,
         day_start=start,
@@ -150,7 +90,9 @@ def advance(rule: DrawdownRule, standing: Standing, point: Reading | DayClose) -
     judged = replace(
         standing,
         equity=point.equity,
-        breached_at=_first(standing.breached_at, point.at, reached=point.equity <= standing.floor),
+        breached_at=_first(
+            standing.breached_at, point.at, reached=standing.floor is not None and point.equity <= standing.floor
+        ),
         daily_breached_at=_first(
             standing.daily_breached_at,
             point.at,
@@ -177,6 +119,8 @@ def _followed(family: Family, point: Reading | DayClose) -> Decimal | None:
 def _trail(rule: DrawdownRule, standing: Standing, figure: Decimal | None) -> Standing:
     if figure is None or figure <= standing.high_water_mark:
         return standing
+    if rule.amount is None:
+        return replace(standing, high_water_mark=figure)
     # A higher mark can only raise the floor, and past the lock it raises nothing: neither ever goes back.
     floor = figure - rule.amount
     if rule.lock_at is not None and floor >= rule.lock_at:

@@ -10,22 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from account_engine.drawdown import (
-    Consequence,
-    DailyLoss,
-    DayBase,
-    DayClose,
-    DrawdownRule,
-    Family,
-    Reading,
-    Standing,
-    advance,
-    begin,
-    follow,
-)
+from account_engine.drawdown import DayClose, Reading, Standing, advance, begin, follow
+from domain.drawdown_rule import Consequence, DailyLoss, DayBase, DrawdownRule, Family
 
 START = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
 Path = list[Reading | DayClose]
+
+
+def some(figure: Decimal | None) -> Decimal:
+    assert figure is not None
+    return figure
 
 
 def rule(family: Family, amount: str, lock_at: str | None = None, start: str = "50000") -> DrawdownRule:
@@ -183,7 +177,7 @@ def test_a_floor_never_falls_a_lock_never_opens_a_breach_is_never_undone(
 ) -> None:
     standings = steps(given_rule, points)
     for before, after in pairwise(standings):
-        assert after.floor >= before.floor
+        assert some(after.floor) >= some(before.floor)
         assert after.high_water_mark >= before.high_water_mark
         assert after.locked or not before.locked
         assert not before.locked or after.floor == before.floor
@@ -196,9 +190,9 @@ def test_room_is_equity_less_floor_to_the_cent_and_nothing_left_is_a_breach(
 ) -> None:
     standings = steps(given_rule, points)
     for before, after, point in zip(standings, standings[1:], points, strict=False):
-        assert after.room == point.equity - after.floor == (after.room * 100).to_integral_value() / 100
+        assert after.room == point.equity - some(after.floor) == (some(after.room) * 100).to_integral_value() / 100
         if before.breached_at is None:
-            assert (after.breached_at is not None) is (point.equity <= before.floor)
+            assert (after.breached_at is not None) is (point.equity <= some(before.floor))
 
 
 @given(rules, paths(), st.integers(0, 25))
@@ -210,6 +204,26 @@ def test_a_path_in_pieces_is_the_path_as_a_whole(given_rule: DrawdownRule, point
 @given(rules, paths())
 def test_the_floor_never_passes_its_lock_nor_the_mark_less_the_amount(given_rule: DrawdownRule, points: Path) -> None:
     standing = follow(given_rule, points)
-    assert standing.floor <= max(standing.high_water_mark - given_rule.amount, begin(given_rule).floor)
+    assert some(standing.floor) <= max(standing.high_water_mark - some(given_rule.amount), some(given_rule.first_floor))
     if given_rule.lock_at is not None:
-        assert standing.floor <= given_rule.lock_at
+        assert some(standing.floor) <= given_rule.lock_at
+
+
+def test_a_program_without_a_drawdown_has_no_floor_and_keeps_its_daily_limit() -> None:
+    """Topstep's live accounts are published with a daily limit and no drawdown figure."""
+    limit = DailyLoss(amount=Decimal(2000), base=DayBase.BALANCE, consequence=Consequence.PAUSED_TO_RESET)
+    no_drawdown = DrawdownRule(
+        family=Family.TRAILING_INTRADAY, starting_balance=Decimal(50000), amount=None, daily=limit
+    )
+    standing = follow(
+        no_drawdown,
+        [Reading(at=START, equity=Decimal(equity), balance=Decimal(50000)) for equity in ("50500", "48000", "100")],
+    )
+    assert (standing.floor, standing.room, standing.breached_at, standing.locked) == (None, None, None, False)
+    assert standing.high_water_mark == Decimal(50500)
+    assert (standing.daily_room, standing.daily_breached_at) == (Decimal(-47900), START)
+
+
+def test_a_lock_without_a_drawdown_is_refused() -> None:
+    with pytest.raises(ValueError, match="lock_at 50000 is below the first floor None"):
+        DrawdownRule(family=Family.STATIC, starting_balance=Decimal(50000), amount=None, lock_at=Decimal(50000))
