@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 
 from database.connection import DatabaseUnavailable, Subscription
 
 CHANNEL = "router_events"
 LONGEST_PAUSE_SECONDS = 5.0
+# Events this close together are a burst; each would wake the thread for itself, so they are left to gather.
+BURST_GAP_SECONDS = 0.003
+GATHER_SECONDS = 0.01
 
 Handler = Callable[[str], None]
 
@@ -53,14 +57,22 @@ class EventListener:
                 with Subscription(self._url, CHANNEL) as self._subscription:
                     tries = 0
                     self._on_connect()
-                    while not self._stopping.is_set():
-                        for payload in self._subscription.wait():
-                            self._deliver(payload)
+                    self._listen(self._subscription)
             except DatabaseUnavailable as error:
                 tries += 1
                 self._logger.warning("Listener has no connection: %s", error, extra={"event": "listen_failed"})
                 pause = min(LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(tries, 10))
                 self._stopping.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+
+    def _listen(self, subscription: Subscription) -> None:
+        last = float("-inf")
+        while not self._stopping.is_set():
+            for payload in subscription.wait():
+                self._deliver(payload)
+            now = time.monotonic()
+            if now - last < BURST_GAP_SECONDS:
+                self._stopping.wait(GATHER_SECONDS)
+            last = now
 
     def _deliver(self, payload: str) -> None:
         try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from database.connection import Database, Row
+from domain.json_text import json_text
 from domain.order import TaskEvent
 
 # PostgreSQL refuses a NOTIFY of 8,000 bytes or more.
@@ -98,7 +98,7 @@ class TaskQueue:
             error=error,
             final=final,
             delay=delay,
-            body=json.dumps({"error": error, "attempt": task.attempt}),
+            body=json_text({"error": error, "attempt": task.attempt}),
             event=event_text({**event, "event_type": str(task.event_type), "error": error[:500]}),
         )
         return bool(rows)
@@ -135,7 +135,7 @@ class TaskQueue:
 
 def event_text(event: dict[str, Any]) -> str:
     """Return an event as the text of a NOTIFY; verdicts that do not fit are left for the reader to look up."""
-    text = json.dumps(event)
-    if len(text) <= EVENT_BYTES:
+    text = json_text(event)
+    if len(text.encode()) <= EVENT_BYTES:
         return text
-    return json.dumps({**event, "verdicts": None, "error": None})
+    return json_text({**event, "verdicts": None, "error": None})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import orjson
+
 from database.connection import Database, Row, Transaction
 from database.group_commit import GroupCommit
+from domain.json_text import json_text
 from signals.live_signal import LiveSignal
 from signals.model import Signal, payload_json
 from signals.payload import PriceUpdate
@@ -113,7 +115,7 @@ class SignalStore:
             status_code=status_code,
             code=code,
             message=message,
-            problems=json.dumps([problem.as_json() for problem in problems]),
+            problems=json_text([problem.as_json() for problem in problems]),
             body=body,
             trade_id=trade_id,
             signal_id=signal_id,
@@ -138,7 +140,7 @@ def _values(signal: Signal, source: str, raw_body: str, payload: dict[str, Any] 
 
 def _together(signals: list[Row]) -> str:
     # Numbers go as text and become NUMERIC exactly.
-    return json.dumps(signals, default=str)
+    return orjson.dumps(signals, default=str).decode()
 
 
 def _earlier(transaction: Transaction, live: LiveSignal) -> Signal:

@@ -54,7 +54,8 @@ def plain(number: Decimal) -> str:
 
 def json_number(number: Decimal) -> int | float:
     """Return the JSON form of a number: an integer where it is whole, its nearest double otherwise."""
-    if number == number.to_integral_value() and number.as_tuple().exponent == 0:
-        return int(number)
-    nearest = float(number)
+    text = str(number)
+    if text.isdigit() or text[1:].isdigit():
+        return int(text)
+    nearest = float(text)
     return nearest if math.isfinite(nearest) else int(number)

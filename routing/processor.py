@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from typing import Any, assert_never
 from account_engine.order_enforcement import BREACH_TYPES
 from connectors import Connector, Leg, Receipt
 from domain.account import AccountKey
-from domain.checks import json_default, verdict_of
+from domain.checks import verdict_of
+from domain.json_text import json_text
 from domain.money import optional_decimal
 from domain.order import Direction, EntryOrder, ExitOrder, TaskEvent, requested_contracts
 from domain.rules import Rule
@@ -33,7 +33,7 @@ class Processed:
     verdicts: list[dict[str, Any]]
 
     def body_json(self) -> str:
-        return json.dumps(self.body, default=json_default, allow_nan=False)
+        return json_text(self.body)
 
 
 class TaskProcessor:

@@ -18,7 +18,7 @@ LONGEST_RETRY_SECONDS = 60.0
 LONGEST_OUTAGE_PAUSE_SECONDS = 3.0
 # How long a batch leaves the processor to a web process that receives a burst: storing comes first, but never for long.
 GIVE_WAY_SECONDS = 0.2
-GLANCE_SECONDS = 0.005
+GLANCE_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

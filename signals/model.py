@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from abc import ABC, abstractmethod
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.checks import json_default
+from domain.json_text import json_text
 from domain.order import Direction, TaskEvent
 from signals.fields import (
     AlertTime,
@@ -169,4 +168,4 @@ def _plain(value: Any) -> str:
 
 def payload_json(payload: dict[str, Any]) -> str:
     """Return a payload as JSON text with numbers as JSON numbers."""
-    return json.dumps(payload, default=json_default, allow_nan=False)
+    return json_text(payload)

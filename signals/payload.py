@@ -142,7 +142,7 @@ def _build(model: type[M], fields: Mapping[str, Any], required: tuple[str, ...] 
         if name not in values
     ]
     for name, value in list(values.items()):
-        if isinstance(value, str) and PLACEHOLDER.search(value):
+        if isinstance(value, str) and "{{" in value and PLACEHOLDER.search(value):
             problems.append(_unfilled(found[name][0], value))
             del values[name]
     try:
@@ -169,11 +169,13 @@ def _unfilled(spelling: str, value: str) -> FieldProblem:
 
 def _refuse_contradictions(fields: Mapping[str, Any]) -> None:
     """Two spellings of one field may both be there, but must say the same: which one counts is no guess of ours."""
-    sizes = {name: fields[name] for name in SPELLINGS["contracts"] if fields.get(name) is not None}
-    if len({_as_number(size) for size in sizes.values()}) > 1:
+    sizes = [fields[name] for name in SPELLINGS["contracts"] if fields.get(name) is not None]
+    if len(sizes) > 1 and len({_as_number(size) for size in sizes}) > 1:
         accepted = "the same number as contracts, or only one of the two"
         raise InvalidSignal(FieldProblem(field="quantity", given=fields["quantity"], accepted=accepted))
     words = {name: fields[name] for name in ("direction", "side", "action") if isinstance(fields.get(name), str)}
+    if len(words) < 2:
+        return
     meant = {name: DIRECTION_WORDS.get(word.strip().upper()) for name, word in words.items()}
     told = [name for name, direction in meant.items() if direction is not None]
     if len({meant[name] for name in told}) > 1:
