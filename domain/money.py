@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 LARGEST_EXPONENT = 100
+# Whole numbers within it need no look at their digits.
+LARGEST_PLAIN = 10**18
 
 
 def decimal_of(value: object) -> Decimal:
@@ -17,6 +19,8 @@ def decimal_of(value: object) -> Decimal:
     """
     if type(value) is Decimal and value.is_finite() and -LARGEST_EXPONENT <= value.adjusted() <= LARGEST_EXPONENT:
         return value
+    if type(value) is int and -LARGEST_PLAIN < value < LARGEST_PLAIN:
+        return Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise ValueError(f"{value!r} is not a number")
     if isinstance(value, str) and "_" in value:
