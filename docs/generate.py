@@ -1,4 +1,4 @@
-"""``make reference``: write the tables of rules and settings into README.md and docs/reference.md from the code."""
+"""``make reference``: write the tables of rules and settings from the code into docs/reference.md and README.md."""
 
 from __future__ import annotations
 
@@ -62,13 +62,11 @@ def _row(entries: list[Variable]) -> str:
 
 
 def readme(text: str) -> str:
-    """Return the README's text with its tables renewed."""
-    for name, table in (("rules", rules_table()), ("settings", short_settings_table())):
-        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, _, rest = text.partition(start)
-        _, _, after = rest.partition(end)
-        text = f"{before}{start}{table}\n{end}{after}"
-    return text
+    """Return the README's text with its table of settings renewed."""
+    start, end = "<!-- settings -->\n", "<!-- /settings -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}{short_settings_table()}\n{end}{after}"
 
 
 def reference() -> str:

@@ -1,6 +1,6 @@
 """Rule codes: each reason for which an entry can be refused, in one place.
 
-``MEANING`` is what people read of a code, in the README's table and in a terminal.
+``MEANING`` is what people read of a code, in docs/reference.md and in a terminal.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ class Rule(StrEnum):
     MAX_RISK_PER_TRADE = "MAX_RISK_PER_TRADE"
     DAILY_LOSS_LIMIT = "DAILY_LOSS_LIMIT"
     TRAILING_DRAWDOWN = "TRAILING_DRAWDOWN"
+    STANDING_FORBIDS_ENTRY = "STANDING_FORBIDS_ENTRY"
+    DAILY_ROOM = "DAILY_ROOM"
+    DRAWDOWN_ROOM = "DRAWDOWN_ROOM"
     TRADE_CLOSED = "TRADE_CLOSED"
     ZERO_CONTRACTS = "ZERO_CONTRACTS"
     CONFIGURATION_ERROR = "CONFIGURATION_ERROR"
@@ -44,6 +47,10 @@ MEANING: dict[Rule, str] = {
     Rule.MAX_RISK_PER_TRADE: "the loss at the stop is above equity times `{FIRM}_{ID}_MAX_RISK_PER_TRADE_PCT`",
     Rule.DAILY_LOSS_LIMIT: "equity is at or below the starting balance less the account's daily loss limit",
     Rule.TRAILING_DRAWDOWN: "equity is at or below its peak less `{FIRM}_{ID}_MAX_DRAWDOWN`",
+    Rule.STANDING_FORBIDS_ENTRY: "the account's standing is not ACTIVE but BREACHED, HALTED, PAUSED_TO_RESET, UNKNOWN "
+    "or REDUCE_ONLY",
+    Rule.DAILY_ROOM: "the worst case is not below the room to today's limit less `{FIRM}_{ID}_BUFFER`",
+    Rule.DRAWDOWN_ROOM: "the worst case is not below the room to the floor less `{FIRM}_{ID}_BUFFER`",
     Rule.TRADE_CLOSED: "an exit of this trade was stored before its entry; entering now would open a closed trade",
     Rule.ZERO_CONTRACTS: "the size comes to zero contracts, so there is nothing to send",
     Rule.CONFIGURATION_ERROR: "live only: a setting of this account or its firm cannot be read",
