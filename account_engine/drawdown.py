@@ -99,8 +99,11 @@ def advance(rule: DrawdownRule, standing: Standing, point: Reading | DayClose) -
             reached=standing.daily_floor is not None and point.equity <= standing.daily_floor,
         ),
     )
-    trailed = _trail(rule, judged, _followed(rule.family, point))
-    return _next_day(rule, trailed, point) if isinstance(point, DayClose) else trailed
+    figure = _followed(rule.family, point)
+    trailed = judged if figure is None else raise_mark(rule, judged, figure)
+    if isinstance(point, DayClose):
+        return start_day(rule, trailed, balance=point.balance, equity=point.equity)
+    return trailed
 
 
 def _followed(family: Family, point: Reading | DayClose) -> Decimal | None:
@@ -116,8 +119,9 @@ def _followed(family: Family, point: Reading | DayClose) -> Decimal | None:
             return point.equity
 
 
-def _trail(rule: DrawdownRule, standing: Standing, figure: Decimal | None) -> Standing:
-    if figure is None or figure <= standing.high_water_mark:
+def raise_mark(rule: DrawdownRule, standing: Standing, figure: Decimal) -> Standing:
+    """Return the standing after the figure that its floor follows was at ``figure`` dollars; nothing ever falls."""
+    if figure <= standing.high_water_mark:
         return standing
     if rule.amount is None:
         return replace(standing, high_water_mark=figure)
@@ -128,16 +132,20 @@ def _trail(rule: DrawdownRule, standing: Standing, figure: Decimal | None) -> St
     return replace(standing, high_water_mark=figure, floor=floor)
 
 
-def _next_day(rule: DrawdownRule, standing: Standing, close: DayClose) -> Standing:
+def start_day(rule: DrawdownRule, standing: Standing, *, balance: Decimal, equity: Decimal) -> Standing:
+    """Return the standing at the start of a firm's day that begins with these figures (dollars).
+
+    A daily limit that only pauses is released; an account that it took away stays taken away.
+    """
     if rule.daily is None:
-        return replace(standing, day_start=close.balance)
+        return replace(standing, day_start=balance)
     match rule.daily.base:
         case DayBase.BALANCE:
-            start = close.balance
+            start = balance
         case DayBase.EQUITY:
-            start = close.equity
+            start = equity
         case DayBase.LARGER:
-            start = max(close.balance, close.equity)
+            start = max(balance, equity)
     released = rule.daily.consequence is Consequence.PAUSED_TO_RESET
     return replace(
         standing,

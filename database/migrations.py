@@ -15,6 +15,7 @@ FILES = (
     "schema/latest_prices.sql",
     "schema/refused_webhooks.sql",
     "schema/views.sql",
+    "schema/accounts.sql",
 )
 
 

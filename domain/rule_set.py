@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -96,8 +97,9 @@ class AccountRules:
     """The rules in force for one account: its rule set, if it has one, tightened by what the owner set.
 
     ``drawdown`` is None where neither a rule set nor the owner gives one. ``buffer`` is the owner's reserve in dollars
-    that an entry's worst case may not touch. ``sources`` says of each value where it comes from: a variable's name or
-    the rule set.
+    that an entry's worst case may not touch, ``risk_per_trade`` the dollars that one trade may lose. ``sources`` says
+    of each value where it comes from: a variable's name or the rule set. ``digest`` tells one tracking of day and
+    floor from another.
     """
 
     firm_code: str
@@ -107,4 +109,11 @@ class AccountRules:
     drawdown: DrawdownRule | None = None
     max_contracts: int | None = None
     buffer: Decimal = Decimal(0)
+    risk_per_trade: Decimal | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        named = None if self.rule_set is None else str(self.rule_set.ref)
+        text = f"{named}|{self.day!r}|{self.drawdown!r}"
+        object.__setattr__(self, "digest", hashlib.sha256(text.encode()).hexdigest()[:16])

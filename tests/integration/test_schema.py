@@ -27,9 +27,16 @@ BY_HAND = r"""
 \i database/execution_logs_schema.sql
 """
 TABLES = {
-    "execution_tasks",
-    "execution_logs",
+    "account_alerts",
+    "account_days",
+    "account_flags",
+    "account_overrides",
+    "account_resets",
+    "account_snapshots",
+    "account_states",
     "automated_signals",
+    "execution_logs",
+    "execution_tasks",
     "latest_prices",
     "refused_webhooks",
     "schema_migrations",

@@ -1,0 +1,149 @@
+"""What an account is right now: its figures from the best source there is, their age, and where it stands. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from account_engine.rule_engine import evaluate_standing
+from account_engine.standing import AccountPicture, AccountStanding
+from account_engine.tracked import Known, Mark, Marks, Tracked
+from account_engine.tracking import apply, under_rules
+from domain.account import AccountKey
+from domain.account_update import FIGURES, AccountUpdate, Source
+from domain.rule_set import AccountRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What the owner's environment says of an account, for as long as nobody else does. Dollars.
+
+    ``read_at`` is when it was read: the figures are at least as old as that.
+    """
+
+    read_at: datetime
+    figures: Mapping[str, Decimal] = field(default_factory=dict)
+    peak_equity: Decimal | None = None
+    paused: object = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """An account at one moment. ``state`` is the dictionary that the checks read; ``age`` in seconds.
+
+    ``figures_at`` is the time of the figures, None where there are none. ``tracked`` is what is on record.
+    """
+
+    key: AccountKey
+    state: Mapping[str, Any]
+    source: Source
+    figures_at: datetime | None
+    age: Decimal | None
+    standing: AccountStanding
+    tracked: Tracked
+
+
+def view_of(
+    key: AccountKey,
+    known: Known,
+    rules: AccountRules,
+    environment: Environment,
+    *,
+    now: datetime,
+    max_age: Decimal,
+) -> AccountView:
+    """Return an account as of ``now``: override before platform before stored snapshot before environment.
+
+    A figure that the better source does not have is taken from the next one. ``max_age`` in seconds: figures of a
+    platform that are older are no longer its word but the last stored snapshot, and are stale.
+    """
+    tracked = under_rules(known.tracked, rules)
+    effective, source, figures_at = _effective(tracked, known, rules, environment, now)
+    age = None if figures_at is None else Decimal(str(round(max((now - figures_at).total_seconds(), 0.0), 3)))
+    if source in (Source.FIRM_API, Source.PLATFORM, Source.PROGRAM) and age is not None and age > max_age:
+        source = Source.SNAPSHOT
+    state = _state(effective, known, environment, source)
+    picture = AccountPicture(
+        key=key,
+        rules=rules,
+        now=now,
+        max_age=max_age,
+        drawdown=effective.standing,
+        equity=effective.figures.get("equity"),
+        balance=effective.figures.get("balance"),
+        day_pl=effective.figures.get("day_pl"),
+        total_pl=effective.figures.get("total_pl"),
+        no_data=effective.no_data_since is not None,
+        state_age=age,
+        source=str(source),
+        halted=state.get("halted"),
+        paused=state.get("paused"),
+        reduce_only=state.get("reduce_only"),
+        day_started_at=None if effective.day is None else rules.day.starts_at(effective.day.day),
+        reset_day=_reset_day(known, tracked),
+        at_risk_per_trade=rules.risk_per_trade,
+    )
+    return AccountView(
+        key=key,
+        state=state,
+        source=source,
+        figures_at=figures_at,
+        age=age,
+        standing=evaluate_standing(picture),
+        tracked=tracked,
+    )
+
+
+def first_tracked(environment: Environment) -> Tracked:
+    """Return an account of which nothing is on record: the owner may know a peak that came before us."""
+    if environment.peak_equity is None:
+        return Tracked()
+    return Tracked(marks=Marks(intraday=Mark(value=environment.peak_equity, at=environment.read_at)))
+
+
+def _effective(
+    tracked: Tracked, known: Known, rules: AccountRules, environment: Environment, now: datetime
+) -> tuple[Tracked, Source, datetime | None]:
+    """Return the account with the best figures laid over it for this moment; nothing of it is kept."""
+    override = known.override
+    if override is not None and now < override.expires_at:
+        told = {name: figure for name, figure in override.figures.items() if name in FIGURES}
+        return _with(tracked, told, rules, now), Source.OVERRIDE, now
+    if tracked.figures:
+        return tracked, tracked.source, tracked.observed_at
+    if environment.figures:
+        return _with(tracked, environment.figures, rules, environment.read_at), Source.ENV, environment.read_at
+    return tracked, Source.NONE, None
+
+
+def _with(tracked: Tracked, figures: Mapping[str, Decimal], rules: AccountRules, at: datetime) -> Tracked:
+    moment = at if tracked.observed_at is None else max(at, tracked.observed_at)
+    told = AccountUpdate.of(figures, at=moment, received_at=moment, source=Source.PROGRAM)
+    return apply(tracked, told, rules).tracked
+
+
+def _state(tracked: Tracked, known: Known, environment: Environment, source: Source) -> dict[str, Any]:
+    """Return the dictionary that the documents' checks read; only what is known is in it."""
+    marks, day = tracked.marks, tracked.day
+    facts: dict[str, Any] = {
+        "peak_equity": None if marks.intraday is None else marks.intraday.value,
+        "high_water_mark": None if marks.intraday is None else marks.intraday.value,
+        "day_start_balance": None if day is None else day.start_balance,
+        "paused": environment.paused,
+    }
+    received = tracked.received_at
+    if received is not None:
+        facts["last_update"] = received.timestamp()
+    told = {name: fact for name, fact in facts.items() if fact is not None}
+    filled = {name: figure for name, figure in environment.figures.items() if name not in tracked.figures}
+    state = {**filled, **tracked.figures, **told, **tracked.details, **known.flags}
+    return {**state, "source": str(source)} if state else {}
+
+
+def _reset_day(known: Known, tracked: Tracked) -> Any:
+    day = tracked.day
+    finalised = (record.day for record in known.days if record.finalised)
+    return day.day if day is not None and max(finalised, default=day.day) < day.day else None

@@ -1,0 +1,118 @@
+"""The end of a firm's day for one account: closed once, in order, from the last figures before it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from account_engine.drawdown import DayClose, advance
+from account_engine.figures import Pair, derived, raised_at_close
+from account_engine.tracked import Day, Outcome, Reset, Snapshot, SnapshotKind, Step, Tracked
+from domain.account_update import AccountUpdate
+from domain.rule_set import AccountRules
+
+# A reset performed later than this after it was due was missed at its time, and is marked as caught up.
+PUNCTUAL = timedelta(minutes=1)
+
+
+def close_days(tracked: Tracked, rules: AccountRules, until: datetime, *, now: datetime) -> Step:
+    """Close every firm day of the account that had ended by ``until``, in order, from its last figures."""
+    snapshots: list[Snapshot] = []
+    resets: list[Reset] = []
+    for _ in [] if tracked.day is None else rules.day.ended(tracked.day.day, until):
+        tracked, closing, reset = _close(tracked, rules, now)
+        snapshots += closing
+        resets.append(reset)
+    return Step(tracked=tracked, outcome=Outcome.CURRENT, snapshots=tuple(snapshots), resets=tuple(resets))
+
+
+def correct_close(
+    tracked: Tracked, update: AccountUpdate, pair: Pair, rules: AccountRules
+) -> tuple[Tracked, tuple[Reset, ...]]:
+    """Return the account after the newest news of a day that was already closed from older figures.
+
+    The closing figures of that day and of the days since are replaced, and with them the start of the running day. A
+    mark that the older figures had set stays: it may be too high, which makes the floor stricter, never looser.
+    """
+    day = tracked.day
+    if day is None or pair.equity is None:
+        return tracked, ()
+    balance = pair.equity if pair.balance is None else pair.balance
+    standing = tracked.standing
+    if standing is not None and rules.drawdown is not None:
+        # The limit of the day that is over is no longer known; its floor is.
+        judged = replace(standing, daily_floor=None)
+        close = DayClose(at=update.at, equity=pair.equity, balance=balance)
+        standing = advance(rules.drawdown, judged, close)
+    closed = rules.day.ended(rules.day.day_of(update.at), rules.day.starts_at(day.day))
+    corrections = tuple(
+        Reset(
+            day=Day(day=name, start_balance=None, start_equity=None),
+            due_at=rules.day.ends_at(name),
+            closing_balance=balance,
+            closing_equity=pair.equity,
+            figures_at=update.at,
+            caught_up=True,
+            released=False,
+            corrected=True,
+        )
+        for name in closed
+    )
+    after = replace(
+        tracked,
+        day=replace(day, start_balance=balance, start_equity=pair.equity),
+        standing=standing,
+        marks=raised_at_close(tracked.marks, balance, update.at),
+    )
+    return after, corrections
+
+
+def snapshot_of(tracked: Tracked, kind: SnapshotKind, observed_at: datetime, received_at: datetime) -> Snapshot:
+    """Return an account's present state as a point of its history."""
+    standing, mark = tracked.standing, tracked.marks.intraday
+    return Snapshot(
+        kind=kind,
+        observed_at=observed_at,
+        received_at=received_at,
+        source=tracked.source,
+        firm_day=None if tracked.day is None else tracked.day.day,
+        equity=tracked.figures.get("equity"),
+        balance=tracked.figures.get("balance"),
+        day_pl=tracked.figures.get("day_pl"),
+        high_water_mark=None if mark is None else mark.value,
+        floor=None if standing is None else standing.floor,
+        daily_floor=None if standing is None else standing.daily_floor,
+    )
+
+
+def _close(tracked: Tracked, rules: AccountRules, now: datetime) -> tuple[Tracked, list[Snapshot], Reset]:
+    assert tracked.day is not None  # noqa: S101 - the caller closes days that exist
+    day, pair = tracked.day, Pair.of(tracked.figures)
+    due = rules.day.ends_at(day.day)
+    balance = pair.equity if pair.balance is None else pair.balance
+    standing = before = tracked.standing
+    if standing is not None and rules.drawdown is not None and pair.equity is not None and balance is not None:
+        standing = advance(rules.drawdown, standing, DayClose(at=due, equity=pair.equity, balance=balance))
+    closing = [snapshot_of(tracked, SnapshotKind.CLOSE, due, now)] if pair.equity is not None else []
+    reset = Reset(
+        day=day,
+        due_at=due,
+        closing_balance=balance,
+        closing_equity=pair.equity,
+        figures_at=tracked.observed_at,
+        caught_up=now - due > PUNCTUAL,
+        released=before is not None
+        and before.daily_breached_at is not None
+        and standing is not None
+        and standing.daily_breached_at is None,
+    )
+    after = replace(
+        tracked,
+        day=Day(day=day.day + timedelta(days=1), start_balance=balance, start_equity=pair.equity),
+        standing=standing,
+        marks=raised_at_close(tracked.marks, balance, due),
+    )
+    figures = {name: figure for name, figure in tracked.figures.items() if name not in ("day_pl", "realized_pl")}
+    if pair.equity is not None:
+        figures |= derived(after, pair.equity, rules)
+    return replace(after, figures=figures), closing, reset

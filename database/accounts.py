@@ -1,0 +1,99 @@
+"""The accounts on record: state, history, days, resets, flags, overrides, alerts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from account_engine.tracked import AccountWrite, Known
+from database.account_rows import alert_rows, history_rows, known_of, state_row
+from database.connection import Database, Row
+from database.group_commit import GroupCommit
+from database.queue import event_text
+from domain.account import AccountKey
+from domain.json_text import json_text
+
+
+class AccountRecord:
+    """Reads and writes what is known of accounts. Every method raises DatabaseUnavailable when it cannot."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._group: GroupCommit[AccountWrite, bool] = GroupCommit(self._write_together, most=100)
+
+    def read(self, keys: Iterable[AccountKey]) -> dict[AccountKey, Known]:
+        """Return what is on record of these accounts; one of which nothing is known is left out."""
+        wanted = list(keys)
+        rows = self._database.run(
+            "read_accounts",
+            again=True,
+            firm_codes=[key.firm_code for key in wanted],
+            program_ids=[key.program_id for key in wanted],
+        )
+        return {AccountKey(row["firm_code"], row["program_id"]): known_of(row) for row in rows}
+
+    def versions(self) -> dict[AccountKey, int]:
+        """Return the version of every account on record."""
+        rows = self._database.run("account_versions", again=True)
+        return {AccountKey(row["firm_code"], row["program_id"]): row["version"] for row in rows}
+
+    def write(self, change: AccountWrite) -> bool:
+        """Put one change on record, with those of other accounts that come at the same moment.
+
+        Returns whether it was written: False where the account has another version by now, and nothing was written.
+        """
+        # Changes of one account never share a write: the second of them belongs to the version that the first makes.
+        return bool(self._group.submit((change.key, change.step.tracked.version, uuid.uuid4()), change))
+
+    def set_flags(self, key: AccountKey, flags: Mapping[str, Any], *, set_by: str | None, reason: str | None) -> None:
+        """Set flags of an account, such as ``paused``; they stay until they are set again."""
+        self._database.run(
+            "set_flags", again=True, **_account(key), flags=json_text(dict(flags)), set_by=set_by, reason=reason
+        )
+
+    def set_override(
+        self, key: AccountKey, figures: Mapping[str, Decimal], *, reason: str, set_by: str, expires_at: datetime
+    ) -> None:
+        """Put a person's figures (dollars) over every other source until ``expires_at``; no figures withdraw it."""
+        self._database.run(
+            "set_override",
+            **_account(key),
+            figures=orjson.dumps(dict(figures), default=str).decode(),
+            reason=reason,
+            set_by=set_by,
+            expires_at=expires_at,
+        )
+
+    def _write_together(self, changes: dict[Hashable, AccountWrite]) -> dict[Hashable, bool]:
+        by_account: dict[AccountKey, Hashable] = {}
+        for ticket, change in changes.items():
+            by_account.setdefault(change.key, ticket)
+        first = [changes[ticket] for ticket in by_account.values()]
+        histories = [history_rows(change) for change in first]
+        alerts = [alert_rows(change) for change in first]
+        rows = self._database.run(
+            "write_accounts",
+            states=_rows([state_row(change.key, change.step.tracked)] for change in first),
+            snapshots=_rows(snapshots for snapshots, _, _ in histories),
+            resets=_rows(resets for _, resets, _ in histories),
+            days=_rows(days for _, _, days in histories),
+            raised=_rows(raised for raised, _ in alerts),
+            cleared=_rows(cleared for _, cleared in alerts),
+            events=_rows([{**_account(change.key), "event": event_text(dict(change.event))}] for change in first),
+        )
+        written = {AccountKey(row["firm_code"], row["program_id"]) for row in rows}
+        return {by_account[key]: True for key in written}
+
+
+def _account(key: AccountKey) -> Row:
+    return {"firm_code": key.firm_code, "program_id": key.program_id}
+
+
+def _rows(groups: Iterable[Collection[Row]]) -> str:
+    # Money goes as text and becomes NUMERIC exactly.
+    return orjson.dumps([row for group in groups for row in group], default=str).decode()
