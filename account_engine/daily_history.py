@@ -42,7 +42,11 @@ class DayRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformDay:
-    """The realised P&L that the platform itself reports for a day; ``finalised`` once the day is over."""
+    """The realised P&L that the platform itself reports for a day; ``finalised`` once the day is over.
+
+    It is counted from reset to reset of the firm's day: a platform whose session turns at another time does not say
+    it, nor does one that is disconnected and shows 0.
+    """
 
     day: date
     pnl: Decimal
@@ -85,7 +89,7 @@ class DayResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetDistance:
-    """How far it is to a profit target: ``dollars`` left, 0 once reached; ``fraction`` of it made, below 0 in loss."""
+    """The ``dollars`` left to a profit target, 0 once reached, and the ``fraction`` of it made, below 0 in loss."""
 
     dollars: Decimal
     fraction: Decimal
