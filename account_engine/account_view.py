@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from account_engine.figures import peak_of
 from account_engine.rule_engine import evaluate_standing
 from account_engine.standing import AccountPicture, AccountStanding
 from account_engine.tracked import Known, Mark, Marks, Tracked
@@ -65,7 +66,7 @@ def view_of(
     age = None if figures_at is None else Decimal(str(round(max((now - figures_at).total_seconds(), 0.0), 3)))
     if source in (Source.FIRM_API, Source.PLATFORM, Source.PROGRAM) and age is not None and age > max_age:
         source = Source.SNAPSHOT
-    state = _state(effective, known, environment, source)
+    state = _state(effective, known, rules, environment, source)
     picture = AccountPicture(
         key=key,
         rules=rules,
@@ -125,13 +126,16 @@ def _with(tracked: Tracked, figures: Mapping[str, Decimal], rules: AccountRules,
     return apply(tracked, told, rules).tracked
 
 
-def _state(tracked: Tracked, known: Known, environment: Environment, source: Source) -> dict[str, Any]:
+def _state(
+    tracked: Tracked, known: Known, rules: AccountRules, environment: Environment, source: Source
+) -> dict[str, Any]:
     """Return the dictionary that the documents' checks read; only what is known is in it."""
-    marks, day = tracked.marks, tracked.day
+    day, mark = tracked.day, tracked.marks.intraday
+    peak = None if mark is None else peak_of(tracked, rules)
     facts: dict[str, Any] = {
-        "peak_equity": None if marks.intraday is None else marks.intraday.value,
-        "high_water_mark": None if marks.intraday is None else marks.intraday.value,
-        "day_start_balance": None if day is None else day.start_balance,
+        "peak_equity": peak,
+        "high_water_mark": peak,
+        "day_start_balance": day.start_balance if day is not None and day.start_known else None,
         "paused": environment.paused,
     }
     received = tracked.received_at

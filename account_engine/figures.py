@@ -79,16 +79,24 @@ def derived(tracked: Tracked, equity: Decimal, rules: AccountRules) -> dict[str,
     """
     figures: dict[str, Decimal] = {}
     day, standing, rule = tracked.day, tracked.standing, rules.drawdown
-    start = standing.day_start if standing is not None and rule is not None and rule.daily is not None else None
-    if start is None and day is not None:
-        start = day.start_equity
-    if start is not None:
-        figures["day_pl"] = equity - start
+    if day is not None and day.start_known:
+        counted = standing is not None and rule is not None and rule.daily is not None
+        start = standing.day_start if standing is not None and counted else day.start_equity
+        if start is not None:
+            figures["day_pl"] = equity - start
     if rule is not None:
         figures["total_pl"] = equity - rule.starting_balance
-    if tracked.marks.intraday is not None:
-        figures["drawdown"] = equity - tracked.marks.intraday.value
+    peak = peak_of(tracked, rules)
+    if peak is not None:
+        figures["drawdown"] = equity - peak
     return figures
+
+
+def peak_of(tracked: Tracked, rules: AccountRules) -> Decimal | None:
+    """Return the highest equity (dollars) that the account is known to have had, its starting balance included."""
+    marks = () if tracked.marks.intraday is None else (tracked.marks.intraday.value,)
+    starts = () if rules.drawdown is None else (rules.drawdown.starting_balance,)
+    return max((*marks, *starts), default=None)
 
 
 def _higher(mark: Mark | None, figure: Decimal | None, at: datetime) -> Mark | None:

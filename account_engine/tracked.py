@@ -35,13 +35,18 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """A firm's day so far: its name, the figures it started from, the extremes of equity in it. Dollars."""
+    """A firm's day so far: its name, the figures it started from, the extremes of equity in it. Dollars.
+
+    ``start_known`` is False for the day in which an account was first seen, if nobody said what it started from: the
+    figures of the first look then stand in.
+    """
 
     day: date
     start_balance: Decimal | None
     start_equity: Decimal | None
     high_equity: Decimal | None = None
     low_equity: Decimal | None = None
+    start_known: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

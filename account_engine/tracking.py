@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from account_engine.drawdown import Reading, Standing, advance, begin, raise_mark, start_day
 from account_engine.figures import Pair, figures_after, pair_after, raised, stretched
@@ -141,7 +142,7 @@ def _newest(closed: Step, update: AccountUpdate, rules: AccountRules) -> Step:
         no_data_since=None,
         marks=raised(tracked.marks, pair, update.at),
         positions=tracked.positions if update.positions is None else update.positions,
-        details={**tracked.details, **update.details},
+        details=_details(tracked, update),
     )
     after = replace(after, figures=figures_after(after, update, pair, rules))
     kind = _kind(before, after, update)
@@ -156,6 +157,12 @@ def _newest(closed: Step, update: AccountUpdate, rules: AccountRules) -> Step:
     )
 
 
+def _details(tracked: Tracked, update: AccountUpdate) -> dict[str, Any]:
+    """Return the further fields; one that had stood in for an unreadable figure goes when the figure is told."""
+    told = update.figures()
+    return {**{name: value for name, value in tracked.details.items() if name not in told}, **update.details}
+
+
 def _with_day(tracked: Tracked, update: AccountUpdate, pair: Pair, rules: AccountRules) -> Tracked:
     """Begin the first day of an account that was not known before, from what the update says of the day so far."""
     if tracked.day is not None or pair.equity is None:
@@ -164,7 +171,8 @@ def _with_day(tracked: Tracked, update: AccountUpdate, pair: Pair, rules: Accoun
     realised = update.day_pl if update.realized_pl is None else update.realized_pl
     balance = pair.equity if pair.balance is None else pair.balance
     start_balance = balance if realised is None else balance - realised
-    day = Day(day=rules.day.day_of(update.at), start_balance=start_balance, start_equity=start_equity)
+    said = update.day_pl is not None or update.realized_pl is not None
+    day = Day(day=rules.day.day_of(update.at), start_balance=start_balance, start_equity=start_equity, start_known=said)
     standing = tracked.standing
     if standing is not None and rules.drawdown is not None:
         standing = start_day(rules.drawdown, standing, balance=start_balance, equity=start_equity)

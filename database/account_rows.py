@@ -48,6 +48,7 @@ def state_row(key: AccountKey, tracked: Tracked) -> Row:
         "day_start_equity": None if day is None else day.start_equity,
         "day_high_equity": None if day is None else day.high_equity,
         "day_low_equity": None if day is None else day.low_equity,
+        "day_start_known": day is None or day.start_known,
         "rule_set": tracked.rule_set,
         "rule_digest": tracked.rule_digest,
         "trail_mark": None if standing is None else standing.high_water_mark,
@@ -171,6 +172,7 @@ def _tracked(row: Mapping[str, Any]) -> Tracked:
             start_equity=row["day_start_equity"],
             high_equity=row["day_high_equity"],
             low_equity=row["day_low_equity"],
+            start_known=row["day_start_known"],
         ),
         standing=None
         if row["trail_mark"] is None

@@ -75,6 +75,11 @@ def result_of(firm_code: str, program_id: int | None, findings: Iterable[Finding
     )
 
 
+def failed_finding(reason: str) -> Finding:
+    """Return the refusal of a finding that could not be made: an error blocks the account."""
+    return Finding(comparison=Comparison(rule=Rule.EXCEPTION, value=None, limit=None, passed=False), reason=reason)
+
+
 def failed_check(check: str, firm_code: str, program_id: int | None, error: Exception) -> CheckResult:
     """Return the refusal for a check that could not be carried out: an error blocks the account."""
     program = "" if program_id is None else f", program {program_id}"

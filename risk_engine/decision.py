@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from account_engine.standing import AccountStanding
 from config.instruments import InstrumentBook
 from domain.account import AccountKey
 from domain.order import EntryOrder
@@ -31,7 +32,10 @@ class FirmFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFacts:
-    """All that is known of one account at the moment of the decision. ``state_age`` in seconds."""
+    """All that is known of one account at the moment of the decision. ``state_age`` in seconds.
+
+    ``standing`` is None where the account is not tracked.
+    """
 
     key: AccountKey
     dry_reason: DryReason | None
@@ -40,6 +44,7 @@ class AccountFacts:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
     state_age: Decimal | None = None
+    standing: AccountStanding | None = None
     config_errors: tuple[str, ...] = ()
 
 

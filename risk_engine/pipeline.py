@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from account_engine import check_order_enforcement, evaluate_account_breach, evaluate_account_state
 from account_engine.order_enforcement import enforcement_answer
+from account_engine.rule_engine import StandingState, entry_fits
 from domain.checks import CheckResult, Comparison, Status
-from domain.limits import Finding, failed_check
+from domain.limits import Finding, failed_check, failed_finding
 from domain.order import EntryOrder
 from domain.rules import Rule
 from program_engine import ProgramSizingResult, calculate_program_sizing
@@ -74,6 +75,9 @@ def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts)
         breach = state
     configuration = _configuration(account)
     enforcement = _enforcement(account, facts, contracts)
+    fit = _fit(account, facts, contracts)
+    if enforcement["rule"] is not Rule.TRADE_CLOSED:
+        enforcement = _with_standing(enforcement, [finding for finding in fit if live or not _is_unknown(finding)])
     if live and enforcement["allowed"] and configuration is not None:
         enforcement = enforcement_answer(configuration, compared=enforcement["compared"])
     row = _enforcement_row(account, enforcement)
@@ -88,7 +92,8 @@ def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts)
         if refusals
         else Approved(account=account.key, contracts=contracts)
     )
-    blocked_if_live = () if live else tuple(_live_refusals(state, configuration))
+    unknown = [finding for finding in fit if _is_unknown(finding)]
+    blocked_if_live = () if live else tuple(_live_refusals(state, unknown, configuration))
     decision = AccountDecision(verdict=verdict, dry_reason=account.dry_reason, blocked_if_live=blocked_if_live)
     return _Checked(sizing=sizing, breach=breach, enforcement=row, decision=decision)
 
@@ -180,6 +185,42 @@ def _enforcement(account: AccountFacts, facts: EntryFacts, contracts: int) -> di
     )
 
 
+def _fit(account: AccountFacts, facts: EntryFacts, contracts: int) -> list[Finding]:
+    """Hold the account's standing, and its rooms, against this order's loss at its stop."""
+    if account.standing is None:
+        return []
+    standing = account.standing
+    findings = _guarded(
+        lambda: list(entry_fits(standing, _worst_case(facts, contracts))),
+        lambda error: [failed_finding(f"The standing of {account.key} could not be judged: {error}")],
+    )
+    # The owner may let an account trade whose figures are not known; a limit that is known to be reached stays one.
+    return [finding for finding in findings if not (facts.allow_unknown_state and _is_unknown(finding))]
+
+
+def _worst_case(facts: EntryFacts, contracts: int) -> Decimal | None:
+    """Return the dollars lost at the stop by what would be sent, None where price, stop or point value is not known."""
+    order = facts.order
+    instrument = facts.instruments.resolve(order.symbol)
+    if order.entry_price is None or order.stop_loss is None or instrument is None or instrument.point_value is None:
+        return None
+    return abs(order.entry_price - order.stop_loss) * instrument.point_value * contracts
+
+
+def _is_unknown(finding: Finding) -> bool:
+    comparison = finding.comparison
+    return comparison.rule is Rule.STANDING_FORBIDS_ENTRY and comparison.value == str(StandingState.UNKNOWN)
+
+
+def _with_standing(answer: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
+    """Return the enforcement answer with the standing's comparisons, and its refusal where enforcement had none."""
+    compared = [*answer["compared"], *(finding.comparison for finding in findings)]
+    refusal = next((finding for finding in findings if finding.refuses), None)
+    if answer["allowed"] and refusal is not None:
+        return enforcement_answer(refusal, compared=compared)
+    return {**answer, "compared": compared}
+
+
 def _enforcement_row(account: AccountFacts, answer: dict[str, Any]) -> dict[str, Any]:
     return {
         "firm_code": account.key.firm_code,
@@ -194,8 +235,9 @@ def _refusal(check: CheckResult) -> Refusal:
     return Refusal(rule=str(check.rule), reason=check.reason or "")
 
 
-def _live_refusals(state: CheckResult, configuration: Finding | None) -> list[Refusal]:
+def _live_refusals(state: CheckResult, unknown: list[Finding], configuration: Finding | None) -> list[Refusal]:
     refusals = [] if state.approved else [_refusal(state)]
+    refusals += [Refusal(rule=finding.comparison.rule, reason=finding.reason or "") for finding in unknown]
     if configuration is not None:
         refusals.append(Refusal(rule=Rule.CONFIGURATION_ERROR, reason=configuration.reason or ""))
     return refusals

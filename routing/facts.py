@@ -46,6 +46,10 @@ class FactBook:
         )
         self.accounts = tuple(_configured(account, settings, dry_run=dry_run) for account in settings.accounts)
 
+    def refresh(self) -> None:
+        """See what other processes have changed of the accounts. Raises DatabaseUnavailable."""
+        self._states.refresh([account.key for account in self.accounts])
+
     def of(self, order: EntryOrder, *, trade_closed: bool) -> EntryFacts:
         """Return all facts of an entry, as of now."""
         now = self._clock()
@@ -62,8 +66,8 @@ class FactBook:
         )
 
     def _with_state(self, account: AccountFacts, now: float) -> AccountFacts:
-        state, figures_at = self._states.known_state(*account.key)
-        return replace(account, state=state, state_age=age_of(figures_at, now))
+        state, figures_at, standing = self._states.facts_of(*account.key)
+        return replace(account, state=state, state_age=age_of(figures_at, now), standing=standing)
 
 
 def firm_metrics(firm_code: str, accounts: tuple[AccountFacts, ...]) -> dict[str, Decimal]:

@@ -56,6 +56,10 @@ class TaskProcessor:
         self._example = example
         self._logger = logger
 
+    def prepare(self) -> None:
+        """See the accounts as they are now; call it before a batch of entries. Raises DatabaseUnavailable."""
+        self._facts.refresh()
+
     def process(
         self, event_type: TaskEvent, trade_id: str, payload: Mapping[str, Any], *, trade_closed: bool = False
     ) -> Processed:

@@ -12,6 +12,7 @@ from typing import Any
 
 from database.connection import DatabaseUnavailable, StatementRefused
 from database.queue import Result, Task, TaskQueue
+from domain.order import TaskEvent
 from routing.processor import Processed, TaskProcessor
 
 LONGEST_RETRY_SECONDS = 60.0
@@ -154,6 +155,8 @@ class QueueWorker:
                     self._in_hand.pop(task.id, None)
 
     def _decide_and_record(self, tasks: list[Task]) -> dict[int, Processed]:
+        if any(task.event_type is TaskEvent.ENTRY for task in tasks):
+            self._processor.prepare()
         done: dict[int, Processed] = {}
         results: list[Result] = []
         for position, task in enumerate(tasks):

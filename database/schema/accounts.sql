@@ -36,6 +36,8 @@ CREATE TABLE IF NOT EXISTS account_states (
     day_start_equity   NUMERIC,
     day_high_equity    NUMERIC,
     day_low_equity     NUMERIC,
+    -- Whether the start was told or seen; not, on the day an account is first seen and nobody says.
+    day_start_known    BOOLEAN NOT NULL DEFAULT true,
     -- Where the drawdown rule in force stands.
     rule_set           TEXT,
     rule_digest        TEXT,

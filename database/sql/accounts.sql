@@ -15,7 +15,7 @@ WITH given AS MATERIALIZED (
         hwm_closed_at = EXCLUDED.hwm_closed_at, hwm_eod = EXCLUDED.hwm_eod, hwm_eod_at = EXCLUDED.hwm_eod_at,
         life = EXCLUDED.life, firm_day = EXCLUDED.firm_day, day_start_balance = EXCLUDED.day_start_balance,
         day_start_equity = EXCLUDED.day_start_equity, day_high_equity = EXCLUDED.day_high_equity,
-        day_low_equity = EXCLUDED.day_low_equity, rule_set = EXCLUDED.rule_set, rule_digest = EXCLUDED.rule_digest,
+        day_low_equity = EXCLUDED.day_low_equity, day_start_known = EXCLUDED.day_start_known, rule_set = EXCLUDED.rule_set, rule_digest = EXCLUDED.rule_digest,
         trail_mark = EXCLUDED.trail_mark, floor = EXCLUDED.floor, floor_locked = EXCLUDED.floor_locked,
         floor_locked_at = EXCLUDED.floor_locked_at, breached_at = EXCLUDED.breached_at,
         day_start = EXCLUDED.day_start, daily_floor = EXCLUDED.daily_floor,
