@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
-from account_engine.account_view import AccountView, Environment, first_tracked, view_of
+from account_engine.account_view import AccountView, Environment, best_day_share, first_tracked, view_of
 from account_engine.alerts import Changes, changes
-from account_engine.daily_history import PlatformDay
+from account_engine.consistency import ConsistencyStanding
+from account_engine.daily_history import DayRecord, PlatformDay
 from account_engine.firm_days import close_days
 from account_engine.tracked import AccountWrite, Known, Outcome, Step
 from account_engine.tracking import apply, restarted, under_rules
@@ -78,6 +79,9 @@ class AccountTracker:
         self._lock = threading.Lock()
         self._locks: dict[AccountKey, threading.Lock] = {}
         self._cache: dict[AccountKey, Known] = {}
+        self._shares: dict[
+            AccountKey, tuple[tuple[DayRecord, ...], tuple[PlatformDay, ...], ConsistencyStanding | None]
+        ] = {}
 
     def known(self, key: AccountKey) -> Known:
         """Return what is on record of an account, from the cache where it is there."""
@@ -184,14 +188,25 @@ class AccountTracker:
         return Taken(outcome=step.outcome, view=view)
 
     def _view(self, key: AccountKey, known: Known) -> AccountView:
+        rules = self._rules_of(key)
         return view_of(
             key,
             known,
-            self._rules_of(key),
+            rules,
             self._environment_of(key),
             now=self._clock(),
             max_age=self._max_age,
+            share=self._share(key, known, rules),
         )
+
+    def _share(self, key: AccountKey, known: Known, rules: AccountRules) -> ConsistencyStanding | None:
+        # Days change once a day, updates come several times a second: the share is worked out anew for new days only.
+        cached = self._shares.get(key)
+        if cached is not None and cached[0] is known.days and cached[1] is known.platform_days:
+            return cached[2]
+        share = best_day_share(known, rules)
+        self._shares[key] = (known.days, known.platform_days, share)
+        return share
 
     def _read(self, keys: list[AccountKey]) -> dict[AccountKey, Known]:
         found = self._record.read(keys)

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from account_engine.consistency import ConsistencyStanding, consistency
+from account_engine.daily_history import merge_history
 from account_engine.figures import peak_of
 from account_engine.rule_engine import evaluate_standing
 from account_engine.standing import AccountPicture, AccountStanding
@@ -55,10 +57,11 @@ def view_of(
     *,
     now: datetime,
     max_age: Decimal,
+    share: ConsistencyStanding | None = None,
 ) -> AccountView:
     """Return an account as of ``now``: override before platform before stored snapshot before environment.
 
-    A figure that the better source does not have is taken from the next one. ``max_age`` in seconds: figures of a
+    ``share`` is what ``best_day_share`` says of its days. A figure that the better source does not have is taken from the next one. ``max_age`` in seconds: figures of a
     platform that are older are no longer its word but the last stored snapshot, and are stale.
     """
     tracked = under_rules(known.tracked, rules)
@@ -86,6 +89,8 @@ def view_of(
         day_started_at=None if effective.day is None else rules.day.starts_at(effective.day.day),
         reset_day=_reset_day(known, tracked),
         at_risk_per_trade=rules.risk_per_trade,
+        consistency_share=None if share is None else share.share,
+        consistency_passed=None if share is None else share.passed,
     )
     return AccountView(
         key=key,
@@ -96,6 +101,15 @@ def view_of(
         standing=evaluate_standing(picture),
         tracked=tracked,
     )
+
+
+def best_day_share(known: Known, rules: AccountRules) -> ConsistencyStanding | None:
+    """Return where the account's closed days stand against its consistency rule, None where it has none."""
+    rule_set = rules.rule_set
+    if rule_set is None or rule_set.consistency is None:
+        return None
+    days = merge_history(known.days, known.platform_days)
+    return consistency(days, rule_set.consistency, rule_set.profit_target)
 
 
 def first_tracked(environment: Environment) -> Tracked:
