@@ -61,8 +61,9 @@ def view_of(
 ) -> AccountView:
     """Return an account as of ``now``: override before platform before stored snapshot before environment.
 
-    ``share`` is what ``best_day_share`` says of its days. A figure that the better source does not have is taken from the next one. ``max_age`` in seconds: figures of a
-    platform that are older are no longer its word but the last stored snapshot, and are stale.
+    A figure that the better source does not have is taken from the next one. ``max_age`` in seconds: figures of a
+    platform that are older are no longer its word but the last stored snapshot, and are stale. ``share`` is what
+    ``best_day_share`` says of the account's days.
     """
     tracked = under_rules(known.tracked, rules)
     effective, source, figures_at = _effective(tracked, known, rules, environment, now)
