@@ -25,6 +25,8 @@ from domain.account_update import AccountUpdate
 from domain.rule_set import AccountRules
 
 TRIES = 20
+# A burst of signals asks for the same view again and again. Whatever is told of an account makes a new one at once.
+VIEW_SECONDS = timedelta(seconds=0.2)
 # Figures of a day may still be on their way when it ends; news from after the end closes it without waiting.
 RESET_GRACE = timedelta(seconds=5)
 
@@ -79,6 +81,7 @@ class AccountTracker:
         self._lock = threading.Lock()
         self._locks: dict[AccountKey, threading.Lock] = {}
         self._cache: dict[AccountKey, Known] = {}
+        self._views: dict[AccountKey, tuple[Known, datetime, AccountView]] = {}
         self._shares: dict[
             AccountKey, tuple[tuple[DayRecord, ...], tuple[PlatformDay, ...], ConsistencyStanding | None]
         ] = {}
@@ -91,8 +94,14 @@ class AccountTracker:
         return self._read([key])[key]
 
     def view(self, key: AccountKey) -> AccountView:
-        """Return where an account stands now."""
-        return self._view(key, self.known(key))
+        """Return where an account stands now; only its age and its pace may be up to VIEW_SECONDS behind."""
+        known, now = self.known(key), self._clock()
+        seen = self._views.get(key)
+        if seen is not None and seen[0] is known and abs(now - seen[1]) < VIEW_SECONDS:
+            return seen[2]
+        view = self._view(key, known)
+        self._views[key] = (known, now, view)
+        return view
 
     def refresh(self, keys: Iterable[AccountKey]) -> None:
         """Read again what another process has changed, so that what follows is exact."""
