@@ -40,7 +40,7 @@ class Consistency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalingTier:
-    """From a profit of ``profit_from`` dollars on, at most ``max_minis`` contracts."""
+    """Above a profit of ``profit_from`` dollars, at most ``max_minis`` contracts; the first step holds below it too."""
 
     profit_from: Decimal
     max_minis: int
@@ -62,9 +62,11 @@ class RuleSetRef:
 class RuleSet:
     """One program and phase of one firm. Dollars, contracts, fractions; None where the firm has no such rule.
 
-    ``version`` is the date from which it is in force, ``checked`` the date of its source as exactly as that gives one
+    The version is the date from which it is in force, ``checked`` the date of its source as exactly as that gives one
     (ISO 8601), ``check_again`` the date after which it should be looked up anew. ``unknown`` names the parameters for
-    which no source was found: they are not None because the firm has no such rule, but because nobody knows.
+    which no source was found: they are not None because the firm has no such rule, but because nobody knows. Where one
+    of them has a value all the same, it is an assumption that ``notes`` explains. A drawdown that is unknown has the
+    strictest family and no amount. ``flat_by`` is on the wall clock of the day's zone.
     """
 
     ref: RuleSetRef
@@ -84,6 +86,7 @@ class RuleSet:
     consistency: Consistency | None = None
     profit_target: Decimal | None = None
     min_days: int | None = None
+    time_limit_days: int | None = None
     flat_by: time | None = None
     allowed_sessions: tuple[str, ...] | None = None
     automation: str = "unverified"
@@ -96,10 +99,11 @@ class RuleSet:
 class AccountRules:
     """The rules in force for one account: its rule set, if it has one, tightened by what the owner set.
 
-    ``drawdown`` is None where neither a rule set nor the owner gives one. ``buffer`` is the owner's reserve in dollars
-    that an entry's worst case may not touch, ``risk_per_trade`` the dollars that one trade may lose. ``sources`` says
-    of each value where it comes from: a variable's name or the rule set. ``digest`` tells one tracking of day and
-    floor from another.
+    ``drawdown`` is None where neither a rule set nor the owner gives one. ``max_minis`` and ``max_micros`` are the most
+    contracts of either kind, ``max_contracts`` the smaller of the two; ``config.contract_limit`` says which holds for
+    an instrument. ``buffer`` is the owner's reserve in dollars that an entry's worst case may not touch,
+    ``risk_per_trade`` the dollars that one trade may lose. ``sources`` says of each value where it comes from: a
+    variable's name or the rule set. ``digest`` tells one tracking of day and floor from another.
     """
 
     firm_code: str
@@ -108,6 +112,9 @@ class AccountRules:
     rule_set: RuleSet | None = None
     drawdown: DrawdownRule | None = None
     max_contracts: int | None = None
+    max_minis: int | None = None
+    max_micros: int | None = None
+    allowed_sessions: tuple[str, ...] | None = None
     buffer: Decimal = Decimal(0)
     risk_per_trade: Decimal | None = None
     sources: Mapping[str, str] = field(default_factory=dict)

@@ -394,6 +394,7 @@ def test_the_five_arrays_stand_in_the_order_in_which_an_account_is_checked() -> 
 
 IMPORT_EVERYTHING = """
 import importlib, os, sys, threading
+import zoneinfo  # looks for its files when it is first imported
 from collections.abc import MutableMapping
 
 root, *modules = sys.argv[1:]
