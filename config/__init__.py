@@ -3,7 +3,9 @@
 Importing this package reads no file and no environment.
 """
 
+from config.contract_limit import contract_limit
 from config.prop_firm_config import (
+    account_rules,
     get_account_breach_rules,
     get_firm_config,
     get_firm_risk_rules,
@@ -15,6 +17,8 @@ from config.settings import Settings, load_settings
 
 __all__ = [
     "Settings",
+    "account_rules",
+    "contract_limit",
     "get_account_breach_rules",
     "get_firm_config",
     "get_firm_risk_rules",

@@ -153,12 +153,13 @@ def live_checks(
     firm_settings: Mapping[str, FirmSettings],
     programs: Mapping[AccountKey, ProgramSettings],
     registry: Mapping[str, Firm],
+    rule_sets: Collection[AccountKey],
 ) -> Iterator[Problem]:
     """Warn of accounts that would trade live without any limit, or at a firm that does not take such orders."""
     for account in live:
         firm = firm_settings[account.firm_code]
         caps = (firm.max_position_size, firm.max_daily_loss, firm.max_total_loss)
-        if not programs[account].limits() and all(cap is None for cap in caps):
+        if account not in rule_sets and not programs[account].limits() and all(cap is None for cap in caps):
             yield _no_limits(account)
     for firm_code in dict.fromkeys(account.firm_code for account in live):
         known = registry[firm_code]

@@ -22,6 +22,8 @@ from config.kinds import (
     LogLevel,
     OnOff,
     Port,
+    Reserve,
+    RuleSetName,
     Seconds,
     Sessions,
     SignedDollars,
@@ -146,6 +148,10 @@ class ProgramSettings:
     The figures (from ``equity`` on) are validated here and applied by the account state.
     """
 
+    rule_set: Annotated[
+        RuleSetName | None,
+        Setting("The firm's rules for the account's program; the limits below may tighten them, not loosen them"),
+    ] = None
     account_size: Annotated[Dollars | None, Setting("Size of the account in dollars, from which trades are sized")] = (
         None
     )
@@ -169,8 +175,12 @@ class ProgramSettings:
     max_risk_per_trade_pct: Annotated[
         Fraction | None, Setting("Most of the equity that one order may lose at its stop, a fraction")
     ] = None
+    buffer: Annotated[
+        Reserve | None, Setting("Reserve in dollars that the worst case of an entry may not touch; unset: none")
+    ] = None
     starting_balance: Annotated[
-        Dollars | None, Setting("Balance in dollars from which the daily loss limit on equity is counted")
+        Dollars | None,
+        Setting("Balance in dollars from which the daily loss limit on equity is counted; a rule set has its own"),
     ] = None
     equity: Annotated[SignedDollars | None, Setting("Equity in dollars, while no better source is known")] = None
     balance: Annotated[SignedDollars | None, Setting("Balance in dollars, while no better source is known")] = None

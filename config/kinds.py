@@ -64,6 +64,11 @@ Dollars = Annotated[
     Field(gt=0, le=MOST_DOLLARS, decimal_places=20),
     Expected("an amount in dollars above 0 and at most one billion, such as 1000.0"),
 ]
+Reserve = Annotated[
+    Decimal,
+    Field(ge=0, le=MOST_DOLLARS, decimal_places=20),
+    Expected("an amount in dollars from 0 to one billion, such as 250.0"),
+]
 SignedDollars = Annotated[
     Decimal,
     Field(ge=-MOST_DOLLARS, le=MOST_DOLLARS, decimal_places=20),
@@ -107,6 +112,13 @@ Sessions = Annotated[
     Expected("session names separated by commas, such as LONDON,NY AM"),
 ]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), Expected("a text that is not empty")]
+RuleSetName = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, to_lower=True, pattern=r"^(?i:[a-z0-9]+(-[a-z0-9]+)*(@[0-9]{4}-[0-9]{2}-[0-9]{2})?)$"
+    ),
+    Expected("a rule set and its date, such as apex-eod-50k@2026-03-01; python -m config rule-sets lists them all"),
+]
 Directory = Annotated[
     Path,
     BeforeValidator(lambda text: Path(text.strip()) if text.strip() else None),

@@ -9,27 +9,21 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from config.effective_rules import EffectiveRules, Sourced, effective_account_rules, effective_rules, source_of
 from config.firm_data import firms
 from config.groups import FirmSettings, ProgramSettings
 from config.reading import account_owner, firm_owner
+from config.rule_sets import rule_set_book
 from config.settings import Settings
 from domain.account import AccountKey
+from domain.rule_set import AccountRules, RuleSet
 
 _FIRM_RULES = ("max_position_size", "max_daily_loss", "max_total_loss")
-_SCALING_RULES = ("account_size", "risk_per_trade", "max_contracts")
-_BREACH_RULES = ("max_daily_loss", "max_total_loss", "max_drawdown")
 
-# The metadata's keys and the field of the account that each one shows.
-_METADATA = {
-    "allowed_sessions": "allowed_sessions",
-    "max_contracts": "max_contracts",
-    "max_risk_per_trade_pct": "max_risk_per_trade_pct",
-    "daily_loss_limit": "max_daily_loss",
-    "max_drawdown": "max_drawdown",
-    "starting_balance": "starting_balance",
-    "account_size": "account_size",
-    "risk_per_trade": "risk_per_trade",
-}
+# What only the owner can say of an account.
+_OWNERS_OWN = ("max_risk_per_trade_pct", "risk_per_trade", "buffer")
+# What only a rule set can say.
+_RULE_SETS_OWN = ("profit_target", "min_days", "time_limit_days", "automation", "news")
 
 
 def get_firm_config(firm_code: str, *, settings: Settings | None = None) -> dict[str, Any]:
@@ -71,23 +65,49 @@ def get_firm_risk_rules(firm_code: str, *, settings: Settings | None = None) -> 
 
     max_position_size in contracts; max_daily_loss and max_total_loss in dollars, over all programs of the firm.
     """
-    return _set_values(_firm(firm_code, _current(settings)), _FIRM_RULES)
+    firm = _firm(firm_code, _current(settings))
+    return _known(**{name: getattr(firm, name) for name in _FIRM_RULES})
 
 
 def get_program_scaling_rules(firm_code: str, program_id: int, *, settings: Settings | None = None) -> dict[str, Any]:
-    """Return what sizing needs of an account, where it is set.
+    """Return what sizing needs of an account, where the owner or its rule set gives it.
 
     account_size in dollars, risk_per_trade as a fraction, max_contracts, and the firm's max_position_size: the second
     cap of a size.
     """
     current = _current(settings)
-    rules = _set_values(_program(firm_code, program_id, current), _SCALING_RULES)
-    return rules | _set_values(_firm(firm_code, current), ("max_position_size",))
+    effective = _effective(firm_code, program_id, current)
+    return _known(
+        account_size=effective.account_size.value,
+        risk_per_trade=_program(firm_code, program_id, current).risk_per_trade,
+        max_contracts=effective.max_contracts.value,
+        max_position_size=_firm(firm_code, current).max_position_size,
+    )
 
 
 def get_account_breach_rules(firm_code: str, program_id: int, *, settings: Settings | None = None) -> dict[str, Any]:
-    """Return the account's limits that are set, in dollars: max_daily_loss, max_total_loss, max_drawdown."""
-    return _set_values(_program(firm_code, program_id, _current(settings)), _BREACH_RULES)
+    """Return the account's limits that the owner or its rule set gives: max_daily_loss, max_total_loss, max_drawdown.
+
+    In dollars; of the owner's and the rule set's the smaller.
+    """
+    current = _current(settings)
+    effective = _effective(firm_code, program_id, current)
+    return _known(
+        max_daily_loss=effective.daily_loss_limit.value,
+        max_total_loss=_program(firm_code, program_id, current).max_total_loss,
+        max_drawdown=effective.max_drawdown.value,
+    )
+
+
+def account_rules(account: AccountKey, settings: Settings) -> AccountRules:
+    """Return the rules in force for an account: its rule set tightened by the environment, each with its source.
+
+    Raises LookupError for a firm that is not known.
+    """
+    book, code = rule_set_book(), account.firm_code
+    day = Sourced(book.days[code], f"firm data of {code}, {book.day_sources[code]}") if code in book.days else Sourced()
+    program = settings.programs.get(account, ProgramSettings())
+    return effective_account_rules(account, program, settings.rule_sets.get(account), day)
 
 
 def get_unified_program_metadata(
@@ -95,24 +115,50 @@ def get_unified_program_metadata(
 ) -> dict[str, Any]:
     """Return every active rule of an account in one dictionary; a rule that is not set is None.
 
-    ``sources`` names the variable of each value that is set. ``firm`` holds the firm's published figures with their
-    sources and dates: for information, none of them is active.
+    ``rule_set`` has the id, version and digest of the rule set in force; of a limit that the owner gives as well the
+    tighter holds. max_contracts counts minis; max_micros and what else only a rule set says is None without one.
+    ``sources`` names the variable or the rule set that each value came from. ``firm`` holds the firm's published
+    figures with their sources and dates: for information, none of them is active.
     """
     current = _current(settings)
     code = _code(firm_code)
+    account = AccountKey(code, program_id)
     program = _program(code, program_id, current)
-    values: dict[str, Any] = {key: getattr(program, name) for key, name in _METADATA.items()}
-    if program.allowed_sessions is not None:
-        values["allowed_sessions"] = list(program.allowed_sessions)
-    prefix = account_owner(AccountKey(code, program_id)).prefix
-    variables = {key: prefix + name.upper() for key, name in _METADATA.items()}
+    effective = _effective(code, program_id, current)
+    values, sources = effective.values(), effective.sources()
+    prefix = account_owner(account).prefix
+    for name in _OWNERS_OWN:
+        values[name], sources[name] = getattr(program, name), prefix + name.upper()
     values["max_position_size"] = _firm(code, current).max_position_size
-    variables["max_position_size"] = firm_owner(code).prefix + "MAX_POSITION_SIZE"
+    sources["max_position_size"] = firm_owner(code).prefix + "MAX_POSITION_SIZE"
+    rule_set = current.rule_sets.get(account)
+    own = _rule_set_values(rule_set)
+    values |= own
+    if rule_set is None:
+        values["max_micros"] = None
+    else:
+        sources |= dict.fromkeys(own, source_of(rule_set)) | {"rule_set": prefix + "RULE_SET"}
+    if values["allowed_sessions"] is not None:
+        values["allowed_sessions"] = list(values["allowed_sessions"])
     known = firms().get(code)
     return {
         **values,
         "firm": {} if known is None else known.as_row()["figures"],
-        "sources": {key: variable for key, variable in variables.items() if values[key] is not None},
+        "sources": {key: source for key, source in sources.items() if values[key] is not None},
+    }
+
+
+def _rule_set_values(rule_set: RuleSet | None) -> dict[str, Any]:
+    """Return what only a rule set can say of an account, as plain values; every one None without a rule set."""
+    values: dict[str, Any] = {name: getattr(rule_set, name, None) for name in _RULE_SETS_OWN}
+    if rule_set is None:
+        return {**values, "rule_set": None, "day_reset": None, "flat_by": None}
+    ref, day, flat_by = rule_set.ref, rule_set.day, rule_set.flat_by
+    return {
+        **values,
+        "rule_set": {"id": ref.id, "version": ref.version.isoformat(), "digest": ref.digest},
+        "day_reset": f"{day.reset:%H:%M} {day.zone}",
+        "flat_by": None if flat_by is None else f"{flat_by:%H:%M} {day.zone}",
     }
 
 
@@ -133,6 +179,10 @@ def _program(firm_code: str, program_id: int, settings: Settings) -> ProgramSett
     return settings.programs.get(AccountKey(_code(firm_code), program_id), ProgramSettings())
 
 
-def _set_values(group: FirmSettings | ProgramSettings, names: tuple[str, ...]) -> dict[str, Any]:
-    values = {name: getattr(group, name) for name in names}
+def _effective(firm_code: str, program_id: int, settings: Settings) -> EffectiveRules:
+    account = AccountKey(_code(firm_code), program_id)
+    return effective_rules(account, _program(firm_code, program_id, settings), settings.rule_sets.get(account))
+
+
+def _known(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}

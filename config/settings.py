@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -24,7 +25,10 @@ from config.point_values import read_point_values
 from config.problems import Problem, Severity
 from config.reading import SERVICE, account_owner, firm_owner, read_group, setting_fields
 from config.routing import read_routing
+from config.rule_choice import chosen_rule_sets
+from config.rule_sets import rule_set_book
 from domain.account import AccountKey
+from domain.rule_set import RuleSet
 
 FROM_ENVIRONMENT = "environment"
 FROM_DOTENV = ".env"
@@ -39,8 +43,9 @@ class Settings(ServiceSettings):
     """Everything the owner configured, with all that is wrong in ``problems``.
 
     ``environ`` is the mapping that was read. ``accounts`` are the routed pairs in the order of ``ROUTE_TO_FIRMS``;
-    ``firms`` has every known firm and ``programs`` every account that is routed or has a variable. ``sources`` says of
-    each variable where its value came from. ``demonstration`` is True while the accounts are those of the example.
+    ``firms`` has every known firm, ``programs`` every account that is routed or has a variable, ``rule_sets`` those
+    that chose a rule set. ``sources`` says of each variable where its value came from. ``demonstration`` is True while
+    the accounts are those of the example.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -51,12 +56,16 @@ class Settings(ServiceSettings):
     problems: tuple[Problem, ...]
     sources: Mapping[str, str] = field(repr=False)
     demonstration: bool = False
+    rule_sets: Mapping[AccountKey, RuleSet] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], *, sources: Mapping[str, str] | None = None) -> Self:
+    def from_env(
+        cls, environ: Mapping[str, str], *, sources: Mapping[str, str] | None = None, today: date | None = None
+    ) -> Self:
         """Read every setting. Never raises for a bad value: each becomes one of ``problems``.
 
-        ``sources`` names where a variable's value came from, "environment" where it does not say.
+        ``sources`` names where a variable's value came from, "environment" where it does not say. ``today`` is the date
+        by which rule sets are in force or out of date; the present one in UTC unless given.
         """
         known = tuple(firms())
         service_values, problems = read_group(ServiceSettings, environ, SERVICE)
@@ -69,18 +78,22 @@ class Settings(ServiceSettings):
         prefixes = tuple(f"{code}_" for code in known)
         book, faulty_point_values = read_point_values(environ, exchange_instruments(), prefixes)
         problems.extend(faulty_point_values)
+        present = datetime.now(UTC).date() if today is None else today
+        rule_sets, faulty_choices = chosen_rule_sets(programs, rule_set_book(), present)
+        problems.extend(faulty_choices)
         problems.extend(large_risks(programs, environ))
         problems.extend(unknown_names(environ, known, routing))
         problems.extend(not_routed(environ, known, routing))
         problems.extend(service_checks(service, routing, book))
         live = () if service.dry_run else tuple(a for a in routing.accounts if not firm_settings[a.firm_code].dry_run)
-        problems.extend(live_checks(live, firm_settings, programs, firms()))
+        problems.extend(live_checks(live, firm_settings, programs, firms(), rule_sets))
         return cls(
             **{entry.name: getattr(service, entry.name) for entry in fields(ServiceSettings)},
             environ=MappingProxyType(dict(environ)),
             accounts=routing.accounts,
             firms=MappingProxyType(firm_settings),
             programs=MappingProxyType(programs),
+            rule_sets=MappingProxyType(rule_sets),
             instruments=book,
             problems=tuple(problems),
             sources=MappingProxyType(_sources(environ, sources or {})),
@@ -125,25 +138,26 @@ def load_settings(
     environ: Mapping[str, str] | None = None,
     dotenv_path: Path = Path(".env"),
     example_path: Path = EXAMPLE_PATH,
+    today: date | None = None,
 ) -> Settings:
     """Return the settings of this process: its environment over ``.env``.
 
     While nothing is configured for routing and dry-run is on, the accounts are those of ``.env.example``, and the
     settings say so: ``demonstration`` is True and ``sources`` names the file. ``environ`` is ``os.environ`` unless
-    given.
+    given, ``today`` the present date in UTC.
     """
     process = dict(os.environ if environ is None else environ)
     dotenv = read_environment_file(dotenv_path)
     merged = {**dotenv.variables, **process}
     sources = dict.fromkeys(dotenv.variables, FROM_DOTENV) | dict.fromkeys(process, FROM_ENVIRONMENT)
-    settings = Settings.from_env(merged, sources=sources)
+    settings = Settings.from_env(merged, sources=sources, today=today)
     known = tuple(firms())
     demonstration = settings.dry_run and not any(is_routing_variable(name, known) for name in merged)
     if demonstration:
         example = read_environment_file(example_path).variables
         accounts = {name: text for name, text in example.items() if is_routing_variable(name, known)}
         example_sources = sources | dict.fromkeys(accounts, FROM_EXAMPLE)
-        settings = Settings.from_env({**merged, **accounts}, sources=example_sources)
+        settings = Settings.from_env({**merged, **accounts}, sources=example_sources, today=today)
         demonstration = bool(accounts)
     return replace(settings, problems=dotenv.problems + settings.problems, demonstration=demonstration)
 

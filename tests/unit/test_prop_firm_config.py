@@ -1,5 +1,6 @@
 """The documented functions: what is configured, as plain dictionaries."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -31,6 +32,10 @@ ENVIRON = {
     "FTMO_1_ALLOWED_SESSIONS": "London,NY AM",
 }
 SETTINGS = Settings.from_env(ENVIRON)
+ONLY_WITH_A_RULE_SET = (
+    *("rule_set", "max_micros", "profit_target", "min_days", "time_limit_days", "day_reset", "flat_by"),
+    *("automation", "news"),
+)
 
 
 def test_routing_is_by_pairs() -> None:
@@ -93,6 +98,8 @@ def test_metadata_names_each_rule_and_its_variable() -> None:
         "account_size": Decimal("100000.0"),
         "risk_per_trade": Decimal("0.01"),
         "max_position_size": 10,
+        **dict.fromkeys(ONLY_WITH_A_RULE_SET),
+        "buffer": None,
         "sources": {
             "allowed_sessions": "FTMO_1_ALLOWED_SESSIONS",
             "max_contracts": "FTMO_1_MAX_CONTRACTS",
@@ -105,6 +112,53 @@ def test_metadata_names_each_rule_and_its_variable() -> None:
     }
     assert published["max_daily_loss"]["source"]
     assert published["max_daily_loss"]["checked"] == "2026-10-04"
+
+
+def test_metadata_of_an_account_with_a_rule_set_names_it_as_a_source() -> None:
+    own = {"APEX_1_MAX_DAILY_LOSS": "600", "APEX_1_MAX_DRAWDOWN": "2500", "APEX_1_BUFFER": "100"}
+    chosen = {"APEX_1_RULE_SET": "apex-eod-50k@2026-03-01", "APEX_1_RISK_PER_TRADE": "0.01"}
+    settings = Settings.from_env({**ENVIRON, **own, **chosen}, today=date(2026, 11, 21))
+    metadata = get_unified_program_metadata("apex", 1, settings=settings)
+    published = metadata.pop("firm")
+    digest = settings.rule_sets[AccountKey("APEX", 1)].ref.digest
+    from_rule_set = "rule set apex-eod-50k@2026-03-01"
+    assert metadata == {
+        "rule_set": {"id": "apex-eod-50k", "version": "2026-03-01", "digest": digest},
+        "allowed_sessions": None,
+        "max_contracts": 6,
+        "max_micros": 60,
+        "max_risk_per_trade_pct": None,
+        "daily_loss_limit": Decimal(600),
+        "max_drawdown": Decimal(2000),
+        "starting_balance": Decimal(50000),
+        "account_size": Decimal(50000),
+        "risk_per_trade": Decimal("0.01"),
+        "max_position_size": None,
+        "buffer": Decimal(100),
+        "profit_target": Decimal(3000),
+        "min_days": None,
+        "time_limit_days": 30,
+        "day_reset": "18:00 America/New_York",
+        "flat_by": "16:59 America/New_York",
+        "automation": "prohibited",
+        "news": None,
+        "sources": {
+            "rule_set": "APEX_1_RULE_SET",
+            "daily_loss_limit": "APEX_1_MAX_DAILY_LOSS",
+            "risk_per_trade": "APEX_1_RISK_PER_TRADE",
+            "buffer": "APEX_1_BUFFER",
+            **dict.fromkeys(
+                (
+                    *("max_contracts", "max_micros", "max_drawdown", "starting_balance", "account_size"),
+                    *("profit_target", "time_limit_days", "day_reset", "flat_by", "automation"),
+                ),
+                from_rule_set,
+            ),
+        },
+    }
+    assert published["max_daily_loss"]["value"] == 1000
+    allowed = Settings.from_env({**ENVIRON, **chosen, "APEX_1_ALLOWED_SESSIONS": "NY AM"})
+    assert get_unified_program_metadata("APEX", 1, settings=allowed)["allowed_sessions"] == ["NY AM"]
 
 
 def test_firm_config_shows_capabilities_and_no_secret() -> None:
