@@ -7,14 +7,15 @@ from typing import Any
 from config.groups import FirmSettings, ProgramSettings, ServiceSettings
 from config.point_values import SUFFIX as POINT_VALUE_SUFFIX
 from config.problems import MASK, Problem
+from config.prop_firm_config import account_rules
 from config.reading import SERVICE, Group, Owner, account_owner, firm_owner, setting_fields
 from config.routing import PROGRAM_IDS, ROUTE_TO_FIRMS
+from config.rule_printout import Row, rule_rows
 from config.settings import FROM_EXAMPLE, Settings
+from domain.account import AccountKey
 from domain.money import plain
 
 NOT_SET = "-"
-
-Row = tuple[str, str, str]
 
 
 def printout(settings: Settings) -> str:
@@ -31,6 +32,7 @@ def printout(settings: Settings) -> str:
         routed = "" if account in settings.accounts else " (not routed)"
         rows = _rows(settings, ProgramSettings, program, account_owner(account))
         blocks.append(_block(f"Account {account}{routed}", rows))
+        blocks.append(_block(f"Rules in force for {account}", _rules(settings, account)))
     point_values = list(_point_values(settings))
     if point_values:
         blocks.append(_block("Point values", point_values))
@@ -63,6 +65,13 @@ def _rows(settings: Settings, group: Group, values: Any, owner: Owner) -> Iterat
         if value is None and source == "default":
             source = "not set"
         yield variable, shown, f"{source}, UNUSABLE: see problems" if variable in unusable else source
+
+
+def _rules(settings: Settings, account: AccountKey) -> Iterable[Row]:
+    try:
+        return rule_rows(account_rules(account, settings))
+    except LookupError as error:
+        return [("rules", NOT_SET, str(error))]
 
 
 def _routing_rows(settings: Settings) -> Iterator[Row]:

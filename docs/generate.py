@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from config.rule_printout import COLUMNS, rule_set_cells
+from config.rule_sets import rule_sets
 from config.variables import Variable, settings_table, variables
 from domain.rules import MEANING
 
@@ -18,11 +20,17 @@ TOGETHER = (
     ("ALLOW_UNKNOWN_ACCOUNT_STATE", "ACCOUNT_STATE_MAX_AGE"),
     ("DATABASE_POOL_SIZE", "WEB_THREADS"),
     ("LOG_LEVEL", "LOG_FORMAT"),
-    ("{FIRM}_MAX_DAILY_LOSS", "{FIRM}_MAX_TOTAL_LOSS"),
+    ("{FIRM}_MAX_POSITION_SIZE", "{FIRM}_MAX_DAILY_LOSS", "{FIRM}_MAX_TOTAL_LOSS"),
     ("{FIRM}_API_KEY", "{FIRM}_API_SECRET", "{FIRM}_API_URL"),
-    ("{FIRM}_{ID}_ACCOUNT_SIZE", "{FIRM}_{ID}_RISK_PER_TRADE"),
+    ("{FIRM}_{ID}_RULE_SET", "{FIRM}_{ID}_BUFFER"),
+    ("{FIRM}_{ID}_ACCOUNT_SIZE", "{FIRM}_{ID}_STARTING_BALANCE"),
+    ("{FIRM}_{ID}_RISK_PER_TRADE", "{FIRM}_{ID}_MAX_RISK_PER_TRADE_PCT"),
+    ("{FIRM}_{ID}_ALLOWED_SESSIONS", "{FIRM}_{ID}_PAUSED"),
     ("DEFAULT_SYMBOL", "{SYMBOL}_POINT_VALUE"),
-    ("{FIRM}_{ID}_MAX_DAILY_LOSS", "{FIRM}_{ID}_MAX_TOTAL_LOSS", "{FIRM}_{ID}_MAX_DRAWDOWN"),
+    (
+        *("{FIRM}_{ID}_MAX_CONTRACTS", "{FIRM}_{ID}_MAX_DAILY_LOSS"),
+        *("{FIRM}_{ID}_MAX_TOTAL_LOSS", "{FIRM}_{ID}_MAX_DRAWDOWN"),
+    ),
     (
         "{FIRM}_{ID}_EQUITY",
         "{FIRM}_{ID}_BALANCE",
@@ -61,6 +69,12 @@ def _row(entries: list[Variable]) -> str:
     return f"| {names} | {defaults} | {' · '.join(dict.fromkeys(entry.meaning for entry in entries))} |"
 
 
+def rule_sets_table() -> str:
+    """Return the rule sets that accounts may choose as Markdown."""
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *(rule_set_cells(rule_set) for rule_set in rule_sets().values())]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def readme(text: str) -> str:
     """Return the README's text with its table of settings renewed."""
     start, end = "<!-- settings -->\n", "<!-- /settings -->"
@@ -73,7 +87,10 @@ def reference() -> str:
     """Return the text of docs/reference.md."""
     return (
         "# Reference\n\nMade from the code by `make reference`.\n\n"
-        f"## Rules\n\n{rules_table()}\n\n## Settings\n\n{settings_table().strip()}\n"
+        f"## Rules\n\n{rules_table()}\n\n## Settings\n\n{settings_table().strip()}\n\n"
+        "## Rule sets\n\nWhat they mean and how they are written: [rule_sets.md](rule_sets.md). `-`: the firm has no "
+        "such rule; `unknown`: no source was found.\n\n"
+        f"{rule_sets_table()}\n"
     )
 
 

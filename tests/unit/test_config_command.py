@@ -3,9 +3,15 @@
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from config.groups import ProgramSettings
+from config.printout import printout
+from config.settings import Settings
+from domain.account import AccountKey
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,7 +79,52 @@ def test_live_accounts_are_named_in_the_first_line(tmp_path: Path) -> None:
     assert held_back.startswith("LIVE, but no routed account is")
 
 
-@pytest.mark.parametrize("module", ["config", "prop_firm_registry", "config.instruments"])
+def test_it_shows_the_rules_in_force_and_where_each_came_from(tmp_path: Path) -> None:
+    environ = {
+        "ROUTE_TO_FIRMS": "APEX",
+        "APEX_PROGRAM_IDS": "1,2",
+        "WEBHOOK_SECRET": "s",
+        "APEX_1_RULE_SET": "apex-eod-pa-50k@2026-03-01",
+        "APEX_1_MAX_DRAWDOWN": "1500",
+        "APEX_1_MAX_DAILY_LOSS": "700",
+        "APEX_2_RULE_SET": "apex-eod-51k",
+    }
+    code, out, err = run(tmp_path, environ)
+    assert (code, err) == (1, "")
+    block = out[out.index("Rules in force for APEX/1\n") : out.index("Account APEX/2")]
+    rows = {line[2:20].strip(): line[20:].split("  ") for line in block.splitlines()[1:] if line}
+    assert rows["rule set"][0].startswith("apex-eod-pa-50k@2026-03-01 (digest ")
+    assert rows["drawdown"][0] == "1500, floor stops at 50100"
+    assert rows["drawdown"][-1].strip() == "APEX_1_MAX_DRAWDOWN"
+    assert rows["drawdown family"][-1].strip() == "rule set apex-eod-pa-50k@2026-03-01"
+    assert rows["daily loss"][0].startswith("700 from the larger of the day's first balance and equity, pauses")
+    assert (rows["most minis"][0], rows["most micros"][0]) == ("4", "40")
+    assert rows["unknown"][0] == "daily_loss, news, scaling"
+    assert "rule set     none chosen" in out
+    assert "ERROR  APEX_2_RULE_SET" in out
+    assert "apex-eod-50k@2026-03-01" in out
+    assert "checked again by 2026-06-14" in out
+
+
+def test_an_account_whose_firm_has_no_day_is_still_shown() -> None:
+    stranger = AccountKey("NOBODY", 1)
+    settings = replace(Settings.from_env({}), programs={stranger: ProgramSettings()})
+    assert "NOBODY is not a known firm" in printout(settings)
+
+
+def test_it_lists_the_rule_sets(tmp_path: Path) -> None:
+    code, out, err = run(tmp_path, {}, ("-m", "config", "rule-sets"))
+    assert (code, err) == (0, "")
+    rows = {line.split()[0]: line for line in out.splitlines()[1:]}
+    assert len(rows) == 65
+    assert "2026-06-14 PAST  medium" in rows["apex-eod-pa-50k@2026-03-01"]
+    assert "unknown" in rows["apex-eod-pa-50k@2026-03-01"]
+    code, _, err = run(tmp_path, {}, ("-m", "config", "rules"))
+    assert code == 2
+    assert "rule-sets" in err
+
+
+@pytest.mark.parametrize("module", ["config", "prop_firm_registry", "config.instruments", "config.rule_printout"])
 def test_importing_reads_no_file_of_the_project_and_no_environment(tmp_path: Path, module: str) -> None:
     # Libraries look at the environment when they are first imported; ours may not.
     watch = f"""
