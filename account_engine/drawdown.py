@@ -91,7 +91,10 @@ def advance(rule: DrawdownRule, standing: Standing, point: Reading | DayClose) -
         standing,
         equity=point.equity,
         breached_at=_first(
-            standing.breached_at, point.at, reached=standing.floor is not None and point.equity <= standing.floor
+            standing.breached_at,
+            point.at,
+            reached=(standing.floor is not None and point.equity <= standing.floor)
+            or _lost_by_day(rule, standing, point),
         ),
         daily_breached_at=_first(
             standing.daily_breached_at,
@@ -104,6 +107,12 @@ def advance(rule: DrawdownRule, standing: Standing, point: Reading | DayClose) -
     if isinstance(point, DayClose):
         return start_day(rule, trailed, balance=point.balance, equity=point.equity)
     return trailed
+
+
+def _lost_by_day(rule: DrawdownRule, standing: Standing, point: Reading | DayClose) -> bool:
+    """Return whether a day's loss has reached the firm's own limit beyond the owner's smaller one."""
+    lost_at = None if rule.daily is None else rule.daily.lost_at
+    return lost_at is not None and standing.daily_floor is not None and standing.day_start - point.equity >= lost_at
 
 
 def _followed(family: Family, point: Reading | DayClose) -> Decimal | None:

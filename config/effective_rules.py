@@ -120,8 +120,13 @@ def effective_account_rules(
         max_micros=effective.max_micros.value,
         allowed_sessions=effective.allowed_sessions.value,
         buffer=Decimal(0) if program.buffer is None else program.buffer,
+        risk_per_trade=_risk_per_trade(effective.account_size.value, program.risk_per_trade),
         sources=MappingProxyType(sources),
     )
+
+
+def _risk_per_trade(account_size: Decimal | None, fraction: Decimal | None) -> Decimal | None:
+    return None if account_size is None or fraction is None else account_size * fraction
 
 
 def drawdown_rule(effective: EffectiveRules, rule_set: RuleSet | None) -> DrawdownRule | None:
@@ -155,7 +160,8 @@ def _daily_loss(rule: DailyLoss | None, amount: Decimal | None) -> DailyLoss | N
     if amount == rule.amount:
         return rule
     # Reaching the owner's own limit ends the day; the firm takes the account only at its own.
-    return replace(rule, amount=amount, consequence=Consequence.PAUSED_TO_RESET)
+    lost_at = rule.amount if rule.consequence is Consequence.ACCOUNT_LOST else None
+    return replace(rule, amount=amount, consequence=Consequence.PAUSED_TO_RESET, lost_at=lost_at)
 
 
 def _owners(value: T | None, variable: str) -> Sourced[T]:

@@ -41,11 +41,15 @@ class Consequence(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyLoss:
-    """A day's limit in dollars, counted down from the day's base."""
+    """A day's limit in dollars, counted down from the day's base.
+
+    ``lost_at`` is the firm's own larger amount that takes the account away, where the owner's smaller one only pauses.
+    """
 
     amount: Decimal
     base: DayBase
     consequence: Consequence
+    lost_at: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

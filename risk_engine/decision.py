@@ -12,6 +12,7 @@ from account_engine.standing import AccountStanding
 from config.instruments import InstrumentBook
 from domain.account import AccountKey
 from domain.order import EntryOrder
+from domain.rule_set import AccountRules
 
 
 class DryReason(StrEnum):
@@ -45,6 +46,7 @@ class AccountFacts:
     state: Mapping[str, Any] = field(default_factory=dict)
     state_age: Decimal | None = None
     standing: AccountStanding | None = None
+    rules: AccountRules | None = None
     config_errors: tuple[str, ...] = ()
 
 

@@ -6,13 +6,14 @@ Exits and MFE updates have no checks: an exit always passes, an update is only i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from account_engine import check_order_enforcement, evaluate_account_breach, evaluate_account_state
 from account_engine.order_enforcement import enforcement_answer
 from account_engine.rule_engine import StandingState, entry_fits
+from config import contract_limit
 from domain.checks import CheckResult, Comparison, Status
 from domain.limits import Finding, failed_check, failed_finding
 from domain.order import EntryOrder
@@ -67,6 +68,7 @@ class _Checked:
 
 def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts) -> _Checked:
     live = account.dry_reason is None
+    account = _under_contract_limit(account, facts)
     sizing = _sizing(account, facts)
     contracts = order_size(facts.order.contracts, sizing.sized)
     state = _state_known(account, facts)
@@ -96,6 +98,19 @@ def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts)
     blocked_if_live = () if live else tuple(_live_refusals(state, unknown, configuration))
     decision = AccountDecision(verdict=verdict, dry_reason=account.dry_reason, blocked_if_live=blocked_if_live)
     return _Checked(sizing=sizing, breach=breach, enforcement=row, decision=decision)
+
+
+def _under_contract_limit(account: AccountFacts, facts: EntryFacts) -> AccountFacts:
+    """Return the account with the most contracts that its rule set allows of this order's instrument now."""
+    rules = account.rules
+    if rules is None or rules.rule_set is None:
+        return account
+    start = account.state.get("day_start_balance")
+    start = start if isinstance(start, Decimal) else None
+    profit = None if start is None or rules.drawdown is None else start - rules.drawdown.starting_balance
+    limit = contract_limit(rules, facts.instruments.resolve(facts.order.symbol), total_profit=profit)
+    most = {"max_contracts": limit}
+    return replace(account, metadata={**account.metadata, **most}, scaling_rules={**account.scaling_rules, **most})
 
 
 def _guarded(check: Callable[[], R], refused: Callable[[Exception], R]) -> R:

@@ -10,6 +10,7 @@ from typing import Any
 
 from account_engine import AccountStateManager
 from config import (
+    account_rules,
     get_account_breach_rules,
     get_firm_risk_rules,
     get_program_scaling_rules,
@@ -45,6 +46,7 @@ class FactBook:
             FirmFacts(code=code, risk_rules=get_firm_risk_rules(code, settings=settings)) for code in codes
         )
         self.accounts = tuple(_configured(account, settings, dry_run=dry_run) for account in settings.accounts)
+        self.rule_sets = {account.key: account.metadata["rule_set"] for account in self.accounts}
 
     def refresh(self) -> None:
         """See what other processes have changed of the accounts. Raises DatabaseUnavailable."""
@@ -99,6 +101,7 @@ def _configured(account: AccountKey, settings: Settings, *, dry_run: bool) -> Ac
         dry_reason = DryReason.FIRM
     return AccountFacts(
         key=account,
+        rules=account_rules(account, settings),
         dry_reason=dry_reason,
         scaling_rules=get_program_scaling_rules(*account, settings=settings),
         breach_rules=get_account_breach_rules(*account, settings=settings),

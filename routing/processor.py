@@ -120,6 +120,7 @@ class TaskProcessor:
             "contracts": verdict.contracts,
             "blocked_by": _rules(refusals),
             "blocked_if_live": _rules(decision.blocked_if_live),
+            "rule_set": self._facts.rule_sets[account],
         }
 
     def _exit(self, trade_id: str, payload: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -112,6 +112,7 @@ def test_a_dry_entry_has_a_skipped_row_for_every_routed_account() -> None:
             "contracts": 2,
             "blocked_by": blocked_by,
             "blocked_if_live": [],
+            "rule_set": None,
         }
         for firm_code, program_id, approved, blocked_by in [
             ("FTMO", 1, True, []),

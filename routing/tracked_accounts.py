@@ -1,0 +1,36 @@
+"""The accounts of the settings on a database: rules from configuration, state on record, one clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+
+from account_engine import AccountStateManager
+from account_engine.account_tracker import AccountTracker
+from account_engine.environment import Environments
+from config import account_rules
+from config.settings import Settings
+from database.accounts import AccountRecord
+from database.connection import Database
+
+
+def utc_now() -> datetime:
+    """Return the time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def tracked_accounts(
+    settings: Settings, database: Database, *, clock: Callable[[], datetime] = utc_now
+) -> AccountStateManager:
+    """Return the manager of all accounts, kept on this database and shared with every process on it."""
+    tracker = AccountTracker(
+        AccountRecord(database),
+        rules_of=cache(lambda key: account_rules(key, settings)),
+        environment_of=Environments(settings.environ, clock),
+        clock=clock,
+        max_age=Decimal(settings.account_state_max_age),
+    )
+    return AccountStateManager(settings.environ, clock=time.time, tracker=tracker)
