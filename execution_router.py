@@ -25,6 +25,7 @@ from database.signals import SignalStore, StoreOutcome
 from database.startup import open_database, prepare_schema
 from routing.facts import FactBook
 from routing.processor import TaskProcessor
+from routing.tracked_accounts import heard_of_account, tracked_accounts, tracker_of
 from routing.worker import QueueWorker, RetryPolicy
 from signals.model import Signal
 from signals.payload import parse_signal
@@ -58,15 +59,15 @@ class ExecutionRouter:
         self.settings = Settings.from_env(os.environ) if settings is None else settings
         self.logger = logging.getLogger("execution_router") if logger is None else logger
         self.dry_run = dry_run or self.settings.dry_run
-        self.account_state_manager = (
-            AccountStateManager(self.settings.environ) if account_state_manager is None else account_state_manager
-        )
-        self._processor = self._make_processor()
         # A database that is handed in was prepared by its owner; one of our own is prepared at its first use.
         self._unprepared: Database | None = None
         if database is None and self.settings.database_url is not None:
             database = Database(self.settings.database_url, size=3, name="execution-router-worker")
             self._unprepared = database
+        self.account_state_manager = (
+            _accounts(self.settings, database) if account_state_manager is None else account_state_manager
+        )
+        self._processor = self._make_processor()
         self._store = None if database is None else SignalStore(database)
         self._queue = None if database is None else self._make_queue(database)
         self._worker = (
@@ -186,6 +187,10 @@ class ExecutionRouter:
         )
 
 
+def _accounts(settings: Settings, database: Database | None) -> AccountStateManager:
+    return AccountStateManager(settings.environ) if database is None else tracked_accounts(settings, database)
+
+
 def router_of(
     settings: Settings,
     database: Database,
@@ -218,8 +223,19 @@ def main() -> int:
     database = Database(opened.url, size=3, name="execution-router-worker")
     if not prepare_schema(database, logger, stopping):
         return 0
-    router = router_of(settings, database, AccountStateManager(settings.environ))
-    listener = EventListener(opened.url, on_event=lambda _: router.wake(), on_connect=router.wake, logger=logger)
+    states = tracked_accounts(settings, database)
+    router = router_of(settings, database, states)
+    tracker = tracker_of(states)
+
+    def on_event(text: str) -> None:
+        if not heard_of_account(tracker, text):
+            router.wake()
+
+    def on_connect() -> None:
+        tracker.forget()
+        router.wake()
+
+    listener = EventListener(opened.url, on_event=on_event, on_connect=on_connect, logger=logger)
     router.start()
     listener.start()
     stopping.wait()

@@ -16,7 +16,6 @@ from flask import Flask
 from flask_socketio import SocketIO
 from gunicorn.app.wsgiapp import WSGIApplication
 
-from account_engine import AccountStateManager
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from database.connection import Database
@@ -25,6 +24,7 @@ from database.queue import TaskQueue
 from database.signals import SignalStore
 from database.startup import OpenedDatabase, open_database, prepare_schema
 from execution_router import router_of
+from routing.tracked_accounts import tracked_accounts
 from web.banner import banner
 from web.enqueue import (
     STORE_KEY,
@@ -75,7 +75,7 @@ class Service:
             name="execution-router-web",
         )
         self.store = SignalStore(self.database)
-        self.states = AccountStateManager(settings.environ)
+        self.states = tracked_accounts(settings, self.database)
         self._router_database = Database(opened.url, size=3, name="execution-router-worker")
         self._intake = Intake(settings, self.store, self.logger)
         self.router = router_of(settings, self._router_database, self.states, self._intake.is_crowded)

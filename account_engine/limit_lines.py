@@ -75,6 +75,11 @@ def limit_lines(picture: AccountPicture) -> LimitLines:
     rule, path, age = picture.rules.drawdown, picture.drawdown, picture.state_age
     limit = None if rule is None else rule.daily
     daily = _line(None if limit is None else limit.amount, None if path is None else path.daily_floor, picture.equity)
+    if daily.unknown and daily.limit is not None and picture.day_pl is not None:
+        # A day's result is enough to know how much of its limit is left.
+        daily = Line(
+            daily.limit, daily.level, daily.limit + picture.day_pl, max(-picture.day_pl / daily.limit, NOTHING)
+        )
     floor = _line(None if rule is None else rule.amount, None if path is None else path.floor, picture.equity)
     floor_reached_at = None if path is None else path.breached_at
     daily_reached_at = None if path is None or limit is None else path.daily_breached_at

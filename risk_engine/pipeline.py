@@ -79,7 +79,9 @@ def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts)
     enforcement = _enforcement(account, facts, contracts)
     fit = _fit(account, facts, contracts)
     if enforcement["rule"] is not Rule.TRADE_CLOSED:
-        enforcement = _with_standing(enforcement, [finding for finding in fit if live or not _is_unknown(finding)])
+        judged = [finding for finding in fit if live or not _is_unknown(finding)]
+        # What the breach check has refused already needs no second refusal for the same figures.
+        enforcement = _with_standing(enforcement, judged, refuses=breach.approved)
     if live and enforcement["allowed"] and configuration is not None:
         enforcement = enforcement_answer(configuration, compared=enforcement["compared"])
     row = _enforcement_row(account, enforcement)
@@ -94,7 +96,7 @@ def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts)
         if refusals
         else Approved(account=account.key, contracts=contracts)
     )
-    unknown = [finding for finding in fit if _is_unknown(finding)]
+    unknown = [finding for finding in fit if _is_unknown(finding) and state.approved]
     blocked_if_live = () if live else tuple(_live_refusals(state, unknown, configuration))
     decision = AccountDecision(verdict=verdict, dry_reason=account.dry_reason, blocked_if_live=blocked_if_live)
     return _Checked(sizing=sizing, breach=breach, enforcement=row, decision=decision)
@@ -215,6 +217,8 @@ def _fit(account: AccountFacts, facts: EntryFacts, contracts: int) -> list[Findi
 
 def _worst_case(facts: EntryFacts, contracts: int) -> Decimal | None:
     """Return the dollars lost at the stop by what would be sent, None where price, stop or point value is not known."""
+    if contracts == 0:
+        return Decimal(0)
     order = facts.order
     instrument = facts.instruments.resolve(order.symbol)
     if order.entry_price is None or order.stop_loss is None or instrument is None or instrument.point_value is None:
@@ -227,11 +231,11 @@ def _is_unknown(finding: Finding) -> bool:
     return comparison.rule is Rule.STANDING_FORBIDS_ENTRY and comparison.value == str(StandingState.UNKNOWN)
 
 
-def _with_standing(answer: dict[str, Any], findings: list[Finding]) -> dict[str, Any]:
-    """Return the enforcement answer with the standing's comparisons, and its refusal where enforcement had none."""
+def _with_standing(answer: dict[str, Any], findings: list[Finding], *, refuses: bool) -> dict[str, Any]:
+    """Return the enforcement answer with the standing's comparisons, and its refusal where there was none yet."""
     compared = [*answer["compared"], *(finding.comparison for finding in findings)]
     refusal = next((finding for finding in findings if finding.refuses), None)
-    if answer["allowed"] and refusal is not None:
+    if refuses and answer["allowed"] and refusal is not None:
         return enforcement_answer(refusal, compared=compared)
     return {**answer, "compared": compared}
 

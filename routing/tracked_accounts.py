@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,11 +16,31 @@ from config import account_rules
 from config.settings import Settings
 from database.accounts import AccountRecord
 from database.connection import Database
+from domain.account import AccountKey
+
+# Looked for before the text is read: most events are of signals, and reading each would slow a burst down.
+CHANGED = "account_changed"
 
 
 def utc_now() -> datetime:
     """Return the time, aware and in UTC."""
     return datetime.now(UTC)
+
+
+def tracker_of(states: AccountStateManager) -> AccountTracker:
+    """Return the tracker behind a manager. Raises ValueError where it has none, because it has no database."""
+    if states.tracker is None:
+        raise ValueError("these accounts are not tracked; they were made without a database")
+    return states.tracker
+
+
+def heard_of_account(tracker: AccountTracker, event: str) -> bool:
+    """Let the tracker know of an account that another process changed; return whether the event is of an account."""
+    if CHANGED not in event:
+        return False
+    told = json.loads(event)
+    tracker.heard(AccountKey(told["firm_code"], told["program_id"]), told["version"])
+    return True
 
 
 def tracked_accounts(

@@ -156,7 +156,7 @@ LIVE = {"EXECUTION_DRY_RUN": "false", "WEBHOOK_SECRET": "s", "APEX_DRY_RUN": "tr
 
 def test_live_a_firm_in_dry_run_stays_dry_and_nothing_is_reported_as_sent(make_router: MakeRouter) -> None:
     router = make_router(**LIVE, FTMO_1_DAY_PL="0", FTMO_1_EQUITY="100000", FTMO_1_TOTAL_PL="0")
-    result = router.handle_entry_signal(entry("T1"))
+    result = router.handle_entry_signal(entry("T1", contracts=1))
     rows = {row["firm_code"]: row for row in result["connector_results"]}
     assert (rows["FTMO"]["status"], rows["FTMO"]["reason"]) == ("SKIPPED", "NO_LIVE_CONNECTOR")
     assert rows["FTMO"]["approved"] is True
