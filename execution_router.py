@@ -17,6 +17,7 @@ from account_engine import AccountStateManager
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from connectors import connector_for
+from database.accounts import AccountRecord
 from database.connection import Database
 from database.events import EventListener
 from database.migrations import migrate
@@ -68,6 +69,7 @@ class ExecutionRouter:
             _accounts(self.settings, database) if account_state_manager is None else account_state_manager
         )
         self._processor = self._make_processor()
+        self._record = None if database is None else AccountRecord(database)
         self._store = None if database is None else SignalStore(database)
         self._queue = None if database is None else self._make_queue(database)
         self._worker = (
@@ -129,6 +131,12 @@ class ExecutionRouter:
             migrate(self._unprepared)
             self._unprepared = None
 
+    def _keep_rule_sets(self) -> None:
+        """Before the first verdict under them, so that none outlives what it was judged by."""
+        if self._record is not None:
+            self._record.keep_rule_sets(self.settings.rule_sets.values())
+            self._record = None
+
     def _decide_unrecorded(self, signal: Signal) -> dict[str, Any]:
         if signal.task_event is None:
             return {"recorded": False, "details": f"{signal.lifecycle} is recorded only and decides nothing."}
@@ -167,6 +175,7 @@ class ExecutionRouter:
             default_symbol=self.settings.default_symbol,
             example=self.settings.demonstration,
             logger=self.logger,
+            before_entries=self._keep_rule_sets,
         )
 
     def _make_queue(self, database: Database) -> TaskQueue:

@@ -11,12 +11,14 @@ from typing import Any
 import orjson
 
 from account_engine.tracked import AccountWrite, Known
+from config.rule_set_content import content_of
 from database.account_rows import alert_rows, history_rows, known_of, state_row
 from database.connection import Database, Row
 from database.group_commit import GroupCommit
 from database.queue import event_text
 from domain.account import AccountKey
 from domain.json_text import json_text
+from domain.rule_set import RuleSet
 
 
 class AccountRecord:
@@ -68,6 +70,14 @@ class AccountRecord:
             set_by=set_by,
             expires_at=expires_at,
         )
+
+    def keep_rule_sets(self, rule_sets: Iterable[RuleSet]) -> None:
+        """Keep what these rule sets say, under their digests, for those who look at a verdict after the files changed."""
+        rows = [
+            {"digest": one.ref.digest, "id": one.ref.id, "version": one.ref.version, "content": content_of(one)}
+            for one in rule_sets
+        ]
+        self._database.run("keep_rule_sets", again=True, rule_sets=orjson.dumps(rows, default=str).decode())
 
     def _write_together(self, changes: dict[Hashable, AccountWrite]) -> dict[Hashable, bool]:
         by_account: dict[AccountKey, Hashable] = {}

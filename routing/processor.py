@@ -37,7 +37,7 @@ class Processed:
 
 
 class TaskProcessor:
-    """Decides tasks. ``connectors`` holds one per routed firm and dry reason."""
+    """Decides tasks. ``connectors`` holds one per routed firm and dry reason; ``before_entries`` may raise."""
 
     def __init__(
         self,
@@ -48,7 +48,9 @@ class TaskProcessor:
         default_symbol: str,
         example: bool,
         logger: logging.Logger,
+        before_entries: Callable[[], None] = lambda: None,
     ) -> None:
+        self._before_entries = before_entries
         self._facts = facts
         self._connectors = connectors
         self._dry_run = dry_run
@@ -58,6 +60,7 @@ class TaskProcessor:
 
     def prepare(self) -> None:
         """See the accounts as they are now; call it before a batch of entries. Raises DatabaseUnavailable."""
+        self._before_entries()
         self._facts.refresh()
 
     def process(

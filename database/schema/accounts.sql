@@ -180,3 +180,12 @@ CREATE TABLE IF NOT EXISTS account_alerts (
 CREATE UNIQUE INDEX IF NOT EXISTS idx_account_alerts_open
     ON account_alerts (firm_code, program_id, rule, mark) WHERE cleared_at IS NULL;
 CREATE INDEX IF NOT EXISTS idx_account_alerts_newest ON account_alerts (raised_at DESC, id DESC);
+
+-- The content of every rule set that a verdict was ever given under: the files may change, the record may not.
+CREATE TABLE IF NOT EXISTS rule_sets (
+    digest             TEXT PRIMARY KEY,
+    id                 TEXT NOT NULL,
+    version            DATE NOT NULL,
+    content            JSONB NOT NULL,
+    first_used_at      TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+);

@@ -148,3 +148,9 @@ SELECT version, pg_notify('router_events', jsonb_build_object(
     'event', 'account_changed', 'firm_code', %(firm_code)s::text, 'program_id', %(program_id)s::integer,
     'version', version)::text)
 FROM counted
+
+-- name: keep_rule_sets
+INSERT INTO rule_sets (digest, id, version, content)
+SELECT r.digest, r.id, r.version, r.content
+FROM json_to_recordset(%(rule_sets)s::json) AS r (digest TEXT, id TEXT, version DATE, content JSONB)
+ON CONFLICT (digest) DO NOTHING

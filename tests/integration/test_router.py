@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.rule_set_content import digest_of, rule_set_of
 from config.settings import Settings
 from database.connection import Database
 from database.signals import SignalStore
@@ -212,3 +214,15 @@ def test_a_router_that_gives_way_is_held_up_only_briefly(database: Database, sql
     router.start()
     wait_until(lambda: all_done(sql), what="three batches beside a burst that never ends", seconds=5)
     router.stop()
+
+
+def test_a_verdict_names_its_rule_set_and_the_record_keeps_what_that_said(sql: Sql, make_router: MakeRouter) -> None:
+    chosen = "ftmo-2step-eval1-100k"
+    result = make_router(FTMO_1_RULE_SET=chosen).handle_entry_signal(entry("T1"))
+    named = {row["firm_code"]: row["rule_set"] for row in result["connector_results"]}
+    [kept] = sql("SELECT digest, id, version::text, content FROM rule_sets")
+    assert named == {"FTMO": {name: kept[name] for name in ("digest", "id", "version")}, "APEX": None}
+    replayed = rule_set_of(kept["content"])
+    assert (replayed.ref.id, digest_of(replayed)) == (chosen, kept["digest"])
+    assert replayed.drawdown.daily is not None
+    assert replayed.drawdown.daily.amount == Decimal(5000)

@@ -33,6 +33,7 @@ TABLES = {
     "account_overrides",
     "account_resets",
     "account_snapshots",
+    "rule_sets",
     "account_states",
     "automated_signals",
     "execution_logs",
