@@ -72,7 +72,7 @@ class AccountRecord:
         )
 
     def keep_rule_sets(self, rule_sets: Iterable[RuleSet]) -> None:
-        """Keep what these rule sets say, under their digests, for those who look at a verdict after the files changed."""
+        """Keep what these rule sets say, under their digests, for looking at a verdict after the files changed."""
         rows = [
             {"digest": one.ref.digest, "id": one.ref.id, "version": one.ref.version, "content": content_of(one)}
             for one in rule_sets
