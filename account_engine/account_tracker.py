@@ -18,7 +18,7 @@ from account_engine.alerts import Changes, changes
 from account_engine.consistency import ConsistencyStanding
 from account_engine.daily_history import DayRecord, PlatformDay
 from account_engine.firm_days import close_days
-from account_engine.tracked import AccountWrite, Known, Outcome, Step
+from account_engine.tracked import AccountWrite, Known, Outcome, Restart, Snapshot, Step
 from account_engine.tracking import apply, restarted, under_rules
 from domain.account import AccountKey
 from domain.account_update import AccountUpdate
@@ -37,6 +37,7 @@ class Record(Protocol):
     def read(self, keys: Iterable[AccountKey]) -> dict[AccountKey, Known]: ...
     def versions(self) -> dict[AccountKey, int]: ...
     def write(self, change: AccountWrite) -> bool: ...
+    def keep_late(self, key: AccountKey, snapshots: Iterable[Snapshot]) -> bool: ...
     def set_flags(
         self, key: AccountKey, flags: Mapping[str, Any], *, set_by: str | None, reason: str | None
     ) -> None: ...
@@ -85,6 +86,7 @@ class AccountTracker:
         self._shares: dict[
             AccountKey, tuple[tuple[DayRecord, ...], tuple[PlatformDay, ...], ConsistencyStanding | None]
         ] = {}
+        self._heard: dict[AccountKey, int] = {}
 
     def known(self, key: AccountKey) -> Known:
         """Return what is on record of an account, from the cache where it is there."""
@@ -117,6 +119,7 @@ class AccountTracker:
     def heard(self, key: AccountKey, version: int) -> None:
         """Forget what is cached of an account unless it has this version or a later one."""
         with self._lock:
+            self._heard[key] = max(version, self._heard.get(key, 0))
             cached = self._cache.get(key)
             if cached is not None and cached.tracked.version < version:
                 del self._cache[key]
@@ -125,6 +128,7 @@ class AccountTracker:
         """Forget everything cached: changes may have been missed."""
         with self._lock:
             self._cache.clear()
+            self._heard.clear()
 
     def take(self, key: AccountKey, update: AccountUpdate) -> Taken:
         """Apply an update and put it on record. Raises Contended, or what the record raises."""
@@ -144,10 +148,14 @@ class AccountTracker:
 
         return self._change(key, step)
 
-    def restart(self, key: AccountKey) -> Taken:
+    def restart(self, key: AccountKey, *, reason: str, set_by: str) -> Taken:
         """Begin an account anew, as the firm did: marks and floor start over with the next figures."""
-        rules = self._rules_of(key)
-        return self._change(key, lambda known: Step(tracked=restarted(known.tracked, rules), outcome=Outcome.CURRENT))
+        rules, now = self._rules_of(key), self._clock()
+
+        def step(known: Known) -> Step:
+            return Step(tracked=restarted(known.tracked, rules, now), outcome=Outcome.CURRENT)
+
+        return self._change(key, step, restart=Restart(reason=reason, set_by=set_by))
 
     def set_flags(
         self, key: AccountKey, flags: Mapping[str, Any], *, set_by: str | None = None, reason: str | None = None
@@ -164,36 +172,45 @@ class AccountTracker:
         self._read([key])
 
     def _change(
-        self, key: AccountKey, advance: Callable[[Known], Step], *, told: Mapping[Any, Decimal] | None = None
+        self,
+        key: AccountKey,
+        advance: Callable[[Known], Step],
+        *,
+        told: Mapping[Any, Decimal] | None = None,
+        restart: Restart | None = None,
     ) -> Taken:
         with self._lock_of(key):
             for _ in range(TRIES):
                 known = self.known(key)
-                taken = self._try(key, known, advance(known), told or {})
+                taken = self._try(key, known, advance(known), told or {}, restart)
                 if taken is not None:
                     return taken
                 self._read([key])
         raise Contended(f"{key} was written to by others {TRIES} times in a row; nothing was stored of this update")
 
-    def _try(self, key: AccountKey, known: Known, step: Step, told: Mapping[Any, Decimal]) -> Taken | None:
+    def _try(
+        self, key: AccountKey, known: Known, step: Step, told: Mapping[Any, Decimal], restart: Restart | None
+    ) -> Taken | None:
         written = replace(step, tracked=replace(step.tracked, version=known.tracked.version + 1))
         after, news = _with_days(replace(known, tracked=written.tracked), step, told)
         view = self._view(key, after)
         alerts = changes(known.alerts, view.standing)
         if step.tracked == known.tracked and alerts == Changes((), ()) and not news:
-            return Taken(outcome=step.outcome, view=self._view(key, known))
+            # History alone is no new version of the account; what is in it already came before.
+            repeated = bool(step.snapshots) and not self._record.keep_late(key, step.snapshots)
+            outcome = Outcome.REPEATED if repeated else step.outcome
+            return Taken(outcome=outcome, view=self._view(key, known))
         change = AccountWrite(
             key=key,
             step=written,
             changes=alerts,
             platform_days=news,
             event=_event(key, written, view, alerts),
+            restart=restart,
         )
         if not self._record.write(change):
             return None
-        kept = replace(after, alerts=alerts.applied_to(known.alerts))
-        with self._lock:
-            self._cache[key] = kept
+        self._keep({key: replace(after, alerts=alerts.applied_to(known.alerts))})
         return Taken(outcome=step.outcome, view=view)
 
     def _view(self, key: AccountKey, known: Known) -> AccountView:
@@ -220,13 +237,16 @@ class AccountTracker:
     def _read(self, keys: list[AccountKey]) -> dict[AccountKey, Known]:
         found = self._record.read(keys)
         read = {key: found.get(key) or self._unknown(key) for key in keys}
-        with self._lock:
-            for key, known in read.items():
-                cached = self._cache.get(key)
-                # A slow read must not put back what a quicker write has replaced.
-                if cached is None or cached.tracked.version <= known.tracked.version:
-                    self._cache[key] = known
+        self._keep(read)
         return read
+
+    def _keep(self, found: Mapping[AccountKey, Known]) -> None:
+        with self._lock:
+            for key, known in found.items():
+                cached, version = self._cache.get(key), known.tracked.version
+                # What comes slowly must not put back what a quicker write, here or elsewhere, has replaced.
+                if version >= self._heard.get(key, 0) and (cached is None or cached.tracked.version <= version):
+                    self._cache[key] = known
 
     def _unknown(self, key: AccountKey) -> Known:
         return Known(tracked=first_tracked(self._environment_of(key)))
@@ -237,13 +257,17 @@ class AccountTracker:
 
 
 def _with_days(known: Known, step: Step, told: Mapping[Any, Decimal]) -> tuple[Known, tuple[PlatformDay, ...]]:
-    """Return the account with the days that this step closed and that the platform told, and what of it is news."""
+    """Return the account with the days that this step closed and that the platform told, and what of it is news.
+
+    What comes late only fills gaps: of a day that is known, something newer was said.
+    """
+    late = step.outcome is Outcome.OLDER
     before = {day.day: day for day in known.platform_days}
     running = None if step.tracked.day is None else step.tracked.day.day
     news = tuple(
         PlatformDay(day=day, pnl=pnl, finalised=running is not None and day < running)
         for day, pnl in sorted(told.items())
-        if day not in before or before[day].pnl != pnl
+        if day not in before or (before[day].pnl != pnl and not late)
     )
     if not news and not step.resets:
         return known, news

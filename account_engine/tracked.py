@@ -54,7 +54,8 @@ class Tracked:
     """Everything that is kept of one account, as of its newest update.
 
     ``version`` counts the writes; 0 is an account of which nothing was ever told. ``life`` counts the new starts that
-    the firm gave it. ``standing`` is None without a drawdown rule; ``rule_digest`` says under which rules it stands.
+    the firm gave it, ``began_at`` is the last of them. ``standing`` is None without a drawdown rule; ``rule_digest``
+    says under which rules it stands.
     """
 
     version: int = 0
@@ -67,6 +68,7 @@ class Tracked:
     details: Mapping[str, Any] = field(default_factory=dict)
     marks: Marks = field(default_factory=Marks)
     life: int = 1
+    began_at: datetime | None = None
     day: Day | None = None
     standing: Standing | None = None
     floor_locked_at: datetime | None = None
@@ -163,6 +165,14 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """Why an account's life began anew, and who said so."""
+
+    reason: str
+    set_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """All that is on record of one account and matters now: state, flags, override, alerts, days."""
 
@@ -179,6 +189,7 @@ class AccountWrite:
     """One change of one account, to be put on record as a whole: the state after it, its history, its alerts.
 
     ``platform_days`` are days of which the platform says something new. ``event`` is what listeners hear of it.
+    ``restart`` is given where the change begins a new life.
     """
 
     key: AccountKey
@@ -186,3 +197,4 @@ class AccountWrite:
     changes: Changes
     platform_days: tuple[PlatformDay, ...] = ()
     event: Mapping[str, Any] = field(default_factory=dict)
+    restart: Restart | None = None

@@ -26,6 +26,8 @@ def apply(tracked: Tracked, update: AccountUpdate, rules: AccountRules) -> Step:
     tracked = under_rules(tracked, rules)
     if update.no_data:
         return _disconnected(tracked, update)
+    if tracked.began_at is not None and update.at < tracked.began_at:
+        return _kept_late(tracked, update, rules)
     if tracked.observed_at is not None and update.at < tracked.observed_at:
         return _late(tracked, update, rules)
     if _is_repeated(tracked, update):
@@ -46,9 +48,14 @@ def under_rules(tracked: Tracked, rules: AccountRules) -> Tracked:
     return replace(tracked, standing=standing, rule_set=named, rule_digest=rules.digest)
 
 
-def restarted(tracked: Tracked, rules: AccountRules) -> Tracked:
-    """Return the account after the firm gave it a new start: marks, floor and breaches begin anew."""
-    fresh = Tracked(version=tracked.version, life=tracked.life + 1, source=tracked.source, details=tracked.details)
+def restarted(tracked: Tracked, rules: AccountRules, at: datetime) -> Tracked:
+    """Return the account after the firm gave it a new start: marks, floor and breaches begin anew.
+
+    What was seen before ``at`` and arrives after it belongs to the life that is over.
+    """
+    fresh = Tracked(
+        version=tracked.version, life=tracked.life + 1, began_at=at, source=tracked.source, details=tracked.details
+    )
     return under_rules(fresh, rules)
 
 
@@ -75,8 +82,8 @@ def _standing(rule: DrawdownRule, tracked: Tracked) -> Standing:
 
 def _disconnected(tracked: Tracked, update: AccountUpdate) -> Step:
     """Without a connection a platform shows zeros: the last figures stand, and no limit is judged by the zeros."""
-    overtaken = tracked.observed_at is not None and update.at < tracked.observed_at
-    if tracked.no_data_since is not None or overtaken:
+    newest = max((at for at in (tracked.observed_at, tracked.began_at) if at is not None), default=update.at)
+    if tracked.no_data_since is not None or update.at < newest:
         return Step(tracked=tracked, outcome=Outcome.NO_DATA)
     after = replace(tracked, no_data_since=update.at, source=update.source)
     snapshot = Snapshot(
@@ -110,6 +117,11 @@ def _late(tracked: Tracked, update: AccountUpdate, rules: AccountRules) -> Step:
         figure = followed.get(rules.drawdown.family)
         standing = standing if figure is None else raise_mark(rules.drawdown, standing, figure)
     after = replace(tracked, marks=raised(tracked.marks, pair, update.at), standing=standing)
+    return _kept_late(after, update, rules)
+
+
+def _kept_late(after: Tracked, update: AccountUpdate, rules: AccountRules) -> Step:
+    pair = pair_after(Pair(), update)
     if pair.equity is None and pair.balance is None:
         return Step(tracked=after, outcome=Outcome.OLDER)
     snapshot = Snapshot(
@@ -134,12 +146,14 @@ def _newest(closed: Step, update: AccountUpdate, rules: AccountRules) -> Step:
         tracked, corrections = correct_close(tracked, update, pair, rules)
     else:
         tracked = _with_reading(tracked, update, pair, rules)
+    lost_at = tracked.no_data_since
     after = replace(
         tracked,
         source=update.source,
         observed_at=update.at,
         received_at=update.received_at,
-        no_data_since=None,
+        # Figures from before the connection was lost do not say that it is back.
+        no_data_since=lost_at if lost_at is not None and update.at < lost_at else None,
         marks=raised(tracked.marks, pair, update.at),
         positions=tracked.positions if update.positions is None else update.positions,
         details=_details(tracked, update),
@@ -164,13 +178,20 @@ def _details(tracked: Tracked, update: AccountUpdate) -> dict[str, Any]:
 
 
 def _with_day(tracked: Tracked, update: AccountUpdate, pair: Pair, rules: AccountRules) -> Tracked:
-    """Begin the first day of an account that was not known before, from what the update says of the day so far."""
+    """Begin the first day of an account that was not known before, from what the update says of the day so far.
+
+    Where it says what was realised but not the day's whole result, no position is taken to have been open when the day
+    began: the firms have them closed by then.
+    """
     if tracked.day is not None or pair.equity is None:
         return tracked
-    start_equity = pair.equity - update.day_pl if update.day_pl is not None else pair.equity
     realised = update.day_pl if update.realized_pl is None else update.realized_pl
     balance = pair.equity if pair.balance is None else pair.balance
     start_balance = balance if realised is None else balance - realised
+    if update.day_pl is not None:
+        start_equity = pair.equity - update.day_pl
+    else:
+        start_equity = pair.equity if realised is None else start_balance
     said = update.day_pl is not None or update.realized_pl is not None
     day = Day(day=rules.day.day_of(update.at), start_balance=start_balance, start_equity=start_equity, start_known=said)
     standing = tracked.standing

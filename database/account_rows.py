@@ -12,7 +12,7 @@ import orjson
 from account_engine.alerts import AlertKey, AlertRule
 from account_engine.daily_history import DayRecord, PlatformDay
 from account_engine.drawdown import Standing
-from account_engine.tracked import AccountWrite, Day, Known, Mark, Marks, Override, Tracked
+from account_engine.tracked import AccountWrite, Day, Known, Mark, Marks, Override, Snapshot, Tracked
 from database.connection import Row
 from domain.account import AccountKey
 from domain.account_update import FIGURES, Source
@@ -43,6 +43,7 @@ def state_row(key: AccountKey, tracked: Tracked) -> Row:
         **_mark("hwm_closed", marks.closed),
         **_mark("hwm_eod", marks.eod),
         "life": tracked.life,
+        "life_began_at": tracked.began_at,
         "firm_day": None if day is None else day.day,
         "day_start_balance": None if day is None else day.start_balance,
         "day_start_equity": None if day is None else day.start_equity,
@@ -67,9 +68,7 @@ def state_row(key: AccountKey, tracked: Tracked) -> Row:
 def history_rows(write: AccountWrite) -> tuple[list[Row], list[Row], list[Row]]:
     """Return a change's rows of ``account_snapshots``, ``account_resets`` and ``account_days``."""
     account = {"firm_code": write.key.firm_code, "program_id": write.key.program_id}
-    snapshots = [
-        {**account, **{name: getattr(snapshot, name) for name in SNAPSHOT_FIELDS}} for snapshot in write.step.snapshots
-    ]
+    snapshots = [snapshot_row(write.key, snapshot) for snapshot in write.step.snapshots]
     resets: list[Row] = []
     days: list[Row] = []
     for reset in write.step.resets:
@@ -102,6 +101,29 @@ def history_rows(write: AccountWrite) -> tuple[list[Row], list[Row], list[Row]]:
             }
         )
     return snapshots, resets, [*days, *_platform_rows(write, {row["day"]: row for row in days})]
+
+
+def snapshot_row(key: AccountKey, snapshot: Snapshot) -> Row:
+    """Return the row of ``account_snapshots``."""
+    account = {"firm_code": key.firm_code, "program_id": key.program_id}
+    return {**account, **{name: getattr(snapshot, name) for name in SNAPSHOT_FIELDS}}
+
+
+def restart_rows(write: AccountWrite) -> list[Row]:
+    """Return a change's row of ``account_restarts``, none where it begins no new life."""
+    if write.restart is None:
+        return []
+    tracked = write.step.tracked
+    return [
+        {
+            "firm_code": write.key.firm_code,
+            "program_id": write.key.program_id,
+            "life": tracked.life,
+            "restarted_at": tracked.began_at,
+            "reason": write.restart.reason,
+            "set_by": write.restart.set_by,
+        }
+    ]
 
 
 def alert_rows(write: AccountWrite) -> tuple[list[Row], list[Row]]:
@@ -164,6 +186,7 @@ def _tracked(row: Mapping[str, Any]) -> Tracked:
             intraday=_mark_of(row, "hwm_intraday"), closed=_mark_of(row, "hwm_closed"), eod=_mark_of(row, "hwm_eod")
         ),
         life=row["life"],
+        began_at=row["life_began_at"],
         day=None
         if day is None
         else Day(

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from account_engine.tracked import AccountWrite, Known
+from account_engine.tracked import AccountWrite, Known, Snapshot
 from config.rule_set_content import content_of
-from database.account_rows import alert_rows, history_rows, known_of, state_row
+from database.account_rows import alert_rows, history_rows, known_of, restart_rows, snapshot_row, state_row
 from database.connection import Database, Row
 from database.group_commit import GroupCommit
 from database.queue import event_text
@@ -51,6 +51,11 @@ class AccountRecord:
         """
         # Changes of one account never share a write: the second of them belongs to the version that the first makes.
         return bool(self._group.submit((change.key, change.step.tracked.version, uuid.uuid4()), change))
+
+    def keep_late(self, key: AccountKey, snapshots: Iterable[Snapshot]) -> bool:
+        """Put points that change nothing else into the history; return whether one of them was not there yet."""
+        rows = _rows([[snapshot_row(key, snapshot) for snapshot in snapshots]])
+        return bool(self._database.run("keep_late", again=True, snapshots=rows))
 
     def set_flags(self, key: AccountKey, flags: Mapping[str, Any], *, set_by: str | None, reason: str | None) -> None:
         """Set flags of an account, such as ``paused``; they stay until they are set again."""
@@ -94,6 +99,7 @@ class AccountRecord:
             days=_rows(days for _, _, days in histories),
             raised=_rows(raised for raised, _ in alerts),
             cleared=_rows(cleared for _, cleared in alerts),
+            restarts=_rows(restart_rows(change) for change in first),
             events=_rows([{**_account(change.key), "event": event_text(dict(change.event))}] for change in first),
         )
         written = {AccountKey(row["firm_code"], row["program_id"]) for row in rows}

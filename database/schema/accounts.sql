@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS account_states (
     hwm_eod_at         TIMESTAMPTZ,
     -- Counts the resets by which the firm gave the account a new start; only then may a mark or a floor fall.
     life               INTEGER NOT NULL DEFAULT 1 CHECK (life > 0),
+    life_began_at      TIMESTAMPTZ,
     firm_day           DATE,
     day_start_balance  NUMERIC,
     day_start_equity   NUMERIC,
@@ -129,6 +130,17 @@ CREATE TABLE IF NOT EXISTS account_resets (
     -- The account had been paused until this reset.
     released           BOOLEAN NOT NULL,
     PRIMARY KEY (firm_code, program_id, day)
+);
+
+-- Each new start that the firm gave an account, who reported it and why.
+CREATE TABLE IF NOT EXISTS account_restarts (
+    firm_code          TEXT NOT NULL,
+    program_id         INTEGER NOT NULL,
+    life               INTEGER NOT NULL CHECK (life > 1),
+    restarted_at       TIMESTAMPTZ NOT NULL,
+    reason             TEXT NOT NULL CHECK (length(btrim(reason)) > 0),
+    set_by             TEXT NOT NULL CHECK (length(btrim(set_by)) > 0),
+    PRIMARY KEY (firm_code, program_id, life)
 );
 
 -- Switches that a person or a program set: paused, halted, reduce_only, and any other field of that kind.

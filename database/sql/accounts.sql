@@ -13,9 +13,10 @@ WITH given AS MATERIALIZED (
         positions = EXCLUDED.positions, details = EXCLUDED.details, hwm_intraday = EXCLUDED.hwm_intraday,
         hwm_intraday_at = EXCLUDED.hwm_intraday_at, hwm_closed = EXCLUDED.hwm_closed,
         hwm_closed_at = EXCLUDED.hwm_closed_at, hwm_eod = EXCLUDED.hwm_eod, hwm_eod_at = EXCLUDED.hwm_eod_at,
-        life = EXCLUDED.life, firm_day = EXCLUDED.firm_day, day_start_balance = EXCLUDED.day_start_balance,
-        day_start_equity = EXCLUDED.day_start_equity, day_high_equity = EXCLUDED.day_high_equity,
-        day_low_equity = EXCLUDED.day_low_equity, day_start_known = EXCLUDED.day_start_known, rule_set = EXCLUDED.rule_set, rule_digest = EXCLUDED.rule_digest,
+        life = EXCLUDED.life, life_began_at = EXCLUDED.life_began_at, firm_day = EXCLUDED.firm_day,
+        day_start_balance = EXCLUDED.day_start_balance, day_start_equity = EXCLUDED.day_start_equity,
+        day_high_equity = EXCLUDED.day_high_equity, day_low_equity = EXCLUDED.day_low_equity,
+        day_start_known = EXCLUDED.day_start_known, rule_set = EXCLUDED.rule_set, rule_digest = EXCLUDED.rule_digest,
         trail_mark = EXCLUDED.trail_mark, floor = EXCLUDED.floor, floor_locked = EXCLUDED.floor_locked,
         floor_locked_at = EXCLUDED.floor_locked_at, breached_at = EXCLUDED.breached_at,
         day_start = EXCLUDED.day_start, daily_floor = EXCLUDED.daily_floor,
@@ -32,6 +33,11 @@ WITH given AS MATERIALIZED (
     FROM json_populate_recordset(NULL::account_snapshots, %(snapshots)s::json) s
     JOIN written USING (firm_code, program_id)
     ON CONFLICT DO NOTHING
+), restart AS (
+    INSERT INTO account_restarts (firm_code, program_id, life, restarted_at, reason, set_by)
+    SELECT r.firm_code, r.program_id, r.life, r.restarted_at, r.reason, r.set_by
+    FROM json_populate_recordset(NULL::account_restarts, %(restarts)s::json) r
+    JOIN written USING (firm_code, program_id)
 ), reset AS (
     INSERT INTO account_resets AS done (
         firm_code, program_id, day, due_at, caught_up, closing_balance, closing_equity, figures_at, released)
@@ -80,6 +86,20 @@ SELECT w.firm_code, w.program_id, w.version, pg_notify('router_events', n.event)
 FROM written w
 JOIN json_to_recordset(%(events)s::json) AS n (firm_code TEXT, program_id INTEGER, event TEXT)
   USING (firm_code, program_id)
+
+-- name: keep_late
+-- Points of history that change nothing else. What is there under any kind was told before.
+INSERT INTO account_snapshots (
+    firm_code, program_id, observed_at, received_at, kind, source, firm_day, equity, balance, day_pl)
+SELECT s.firm_code, s.program_id, s.observed_at, s.received_at, s.kind, s.source, s.firm_day, s.equity, s.balance,
+       s.day_pl
+FROM json_populate_recordset(NULL::account_snapshots, %(snapshots)s::json) s
+WHERE NOT EXISTS (
+    SELECT FROM account_snapshots known
+    WHERE known.firm_code = s.firm_code AND known.program_id = s.program_id AND known.observed_at = s.observed_at
+      AND known.equity IS NOT DISTINCT FROM s.equity AND known.balance IS NOT DISTINCT FROM s.balance)
+ON CONFLICT DO NOTHING
+RETURNING id
 
 -- name: read_accounts
 -- All that a decision or a standing needs of accounts, one row each. An account that only has flags has a row, too.

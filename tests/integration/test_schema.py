@@ -32,6 +32,7 @@ TABLES = {
     "account_flags",
     "account_overrides",
     "account_resets",
+    "account_restarts",
     "account_snapshots",
     "rule_sets",
     "account_states",
