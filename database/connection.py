@@ -167,9 +167,13 @@ class Database:
 
 
 def connect(
-    url: str, *, name: str = "execution-router", statement_timeout: float = 30.0
+    url: str, *, name: str = "execution-router", statement_timeout: float = 30.0, idle_timeout: float = 0.0
 ) -> psycopg2.extensions.connection:
-    """Open one connection in autocommit, UTC, with JSON numbers read as Decimal. Raises DatabaseUnavailable."""
+    """Open one connection in autocommit, UTC, with JSON numbers read as Decimal. Raises DatabaseUnavailable.
+
+    The server cancels a statement after ``statement_timeout`` seconds and ends the connection after ``idle_timeout``
+    seconds without one; 0 is never.
+    """
     try:
         connection = psycopg2.connect(
             url,
@@ -178,7 +182,8 @@ def connect(
             keepalives_idle=10,
             keepalives_interval=5,
             keepalives_count=3,
-            options=f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC",
+            options=f"-c statement_timeout={int(statement_timeout * 1000)} "
+            f"-c idle_session_timeout={int(idle_timeout * 1000)} -c timezone=UTC",
         )
     except psycopg2.Error as error:
         raise DatabaseUnavailable(str(error).strip()) from error
@@ -186,6 +191,25 @@ def connect(
     psycopg2.extras.register_default_json(connection, loads=_json)
     psycopg2.extras.register_default_jsonb(connection, loads=_json)
     return connection
+
+
+class Session:
+    """One connection outside the pool, for what lives and dies with a connection: an advisory lock.
+
+    The server ends it after ``idle_timeout`` seconds without a statement, so that a process which was stopped, or whose
+    machine is gone, holds nothing for longer than that. Raises DatabaseUnavailable.
+    """
+
+    def __init__(self, url: str, *, name: str, idle_timeout: float, statement_timeout: float = 5.0) -> None:
+        self._connection = connect(url, name=name, statement_timeout=statement_timeout, idle_timeout=idle_timeout)
+
+    def rows(self, name: str, /, **values: Any) -> list[Row]:
+        """Run a named statement and return its rows."""
+        return Transaction(self._connection).rows(name, **values)
+
+    def close(self) -> None:
+        """Close the connection; what it held is free."""
+        self._connection.close()
 
 
 class Subscription:
