@@ -54,7 +54,13 @@ class Receipt:
 
 
 class Venue(Protocol):
-    """Takes orders. An implementation speaks one wire protocol, or none."""
+    """Takes orders. An implementation speaks one wire protocol, or none.
+
+    ``live``: there is a firm at the other end that can be asked for an account's status.
+    """
+
+    @property
+    def live(self) -> bool: ...
 
     def place_entry(self, leg: Leg) -> Receipt: ...
 
@@ -70,6 +76,11 @@ class Connector:
         self.firm_code = firm_code
         self._venue = venue
 
+    @property
+    def live(self) -> bool:
+        """Return whether a firm is at the other end: on paper and without a connection there is nobody to ask."""
+        return self._venue.live
+
     def send_entry_order(self, leg: Leg) -> Receipt:
         """Hand an entry to the venue and return its receipt."""
         self._check(leg)
@@ -81,7 +92,10 @@ class Connector:
         return self._venue.place_exit(leg)
 
     def get_account_status(self, program_id: int) -> dict[str, Any] | None:
-        """Return what the venue says of an account (dollars), None where it says nothing."""
+        """Return what the venue says of an account, None where it says nothing.
+
+        The dictionary is described at ``connectors.account_status.read_status``, which reads it.
+        """
         return self._venue.account_status(AccountKey(self.firm_code, program_id))
 
     def _check(self, leg: Leg) -> None:

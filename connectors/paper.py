@@ -14,6 +14,8 @@ KEPT_ORDERS = 1_000
 class PaperVenue:
     """Keeps orders instead of sending them. It invents neither fills nor balances."""
 
+    live = False
+
     def __init__(self, reason: str = "GLOBAL_DRY_RUN_ENABLED") -> None:
         self._reason = reason
         self.orders: deque[Leg] = deque(maxlen=KEPT_ORDERS)

@@ -11,6 +11,8 @@ from domain.account import AccountKey
 class UnavailableVenue:
     """Sends nothing: an order is never reported as placed where nothing can place it."""
 
+    live = False
+
     def __init__(self, firm_code: str) -> None:
         self._receipt = Receipt(
             status=ReceiptStatus.SKIPPED,

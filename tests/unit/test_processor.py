@@ -41,6 +41,8 @@ EXIT: dict[str, Any] = {"kind": "EXIT", "exit_type": "SL", "exit_price": 16475.0
 class Venue:
     """A venue that takes every order and keeps it."""
 
+    live = True
+
     def __init__(self) -> None:
         self.entries: list[Leg] = []
         self.exits: list[Leg] = []

@@ -1,0 +1,82 @@
+"""What a connector's ``get_account_status`` returns, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from domain.account_update import FIGURES, AccountUpdate, Source
+from domain.json_text import json_text
+from domain.money import optional_decimal
+
+# Clocks differ a little. Figures from further ahead would make everything that is told until then look late.
+CLOCKS_DIFFER = timedelta(seconds=60)
+
+
+class InvalidStatus(ValueError):
+    """A firm's answer that cannot be what it says of an account. Nothing of it is used."""
+
+
+def read_status(status: Mapping[str, Any], *, asked_at: datetime, received_at: datetime) -> AccountUpdate:
+    """Return a firm's answer on one account as an update. Dollars; losses negative.
+
+    The dictionary: ``equity`` (with open profit), ``balance`` (without), ``unrealized_pl``, ``realized_pl``,
+    ``day_pl``, ``total_pl``, ``drawdown``: each a finite number or its text; missing or None is "not said".
+    ``realized_pl`` and ``day_pl`` are of the firm's day. ``at``: when the firm saw the figures, an aware datetime or
+    ISO 8601 with an offset; without it they are as of ``asked_at``. ``positions``: a list of dictionaries.
+    ``connected`` False: the firm's figures mean nothing at the moment. Further keys are left alone.
+
+    Raises InvalidStatus with the key and the value where one cannot be read, where there is no figure at all, where
+    the time is ahead of ours, and for an equity or balance of exactly 0: a platform that is not connected shows zeros,
+    and an account that reaches a limit by such a figure is lost for good.
+    """
+    if not isinstance(status, Mapping):
+        raise InvalidStatus(f"{status!r} is no dictionary of figures")
+    connected = status.get("connected", True)
+    if not isinstance(connected, bool):
+        raise InvalidStatus(f"connected: {connected!r} is neither True nor False")
+    at = _time(status.get("at"), asked_at, received_at)
+    if not connected:
+        return AccountUpdate(at=at, received_at=received_at, source=Source.FIRM_API, no_data=True)
+    try:
+        figures = {name: figure for name in FIGURES if (figure := optional_decimal(status, name)) is not None}
+    except ValueError as error:
+        raise InvalidStatus(str(error)) from error
+    if not figures:
+        raise InvalidStatus(f"none of {', '.join(FIGURES)} is in it: {sorted(map(str, status))}")
+    for name in ("equity", "balance"):
+        if figures.get(name) == 0:
+            raise InvalidStatus(f"{name}: {status[name]!r} is what a platform shows that is not connected")
+    told = AccountUpdate.of(figures, at=at, received_at=received_at, source=Source.FIRM_API)
+    return replace(told, positions=_positions(status.get("positions")))
+
+
+def _time(told: object, asked_at: datetime, received_at: datetime) -> datetime:
+    if told is None:
+        return asked_at
+    at = told
+    if isinstance(told, str):
+        try:
+            at = datetime.fromisoformat(told)
+        except ValueError as error:
+            raise InvalidStatus(f"at: {told!r} is no time in ISO 8601") from error
+    if not isinstance(at, datetime) or at.utcoffset() is None:
+        raise InvalidStatus(f"at: {told!r} is no time with an offset from UTC")
+    if at - received_at > CLOCKS_DIFFER:
+        ahead = int((at - received_at).total_seconds())
+        raise InvalidStatus(f"at: {told!r} is {ahead} s ahead of this machine's clock")
+    return at
+
+
+def _positions(told: object) -> tuple[Mapping[str, Any], ...] | None:
+    if told is None:
+        return None
+    if not isinstance(told, list | tuple) or not all(isinstance(position, Mapping) for position in told):
+        raise InvalidStatus(f"positions: {told!r} is no list of dictionaries")
+    try:
+        json_text(list(told))
+    except TypeError as error:
+        raise InvalidStatus(f"positions: {error}") from error
+    return tuple(dict(position) for position in told)
