@@ -18,7 +18,7 @@ from account_engine.alerts import Changes, changes
 from account_engine.consistency import ConsistencyStanding
 from account_engine.daily_history import DayRecord, PlatformDay
 from account_engine.firm_days import close_days
-from account_engine.tracked import AccountWrite, Known, Outcome, Restart, Snapshot, Step
+from account_engine.tracked import AccountWrite, Known, Outcome, Reset, Restart, Snapshot, Step
 from account_engine.tracking import apply, restarted, under_rules
 from domain.account import AccountKey
 from domain.account_update import AccountUpdate
@@ -52,10 +52,11 @@ class Contended(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What became of an update, and the account after it."""
+    """What became of an update, the account after it, and the days that were closed."""
 
     outcome: Outcome
     view: AccountView
+    resets: tuple[Reset, ...] = ()
 
 
 class AccountTracker:
@@ -211,7 +212,7 @@ class AccountTracker:
         if not self._record.write(change):
             return None
         self._keep({key: replace(after, alerts=alerts.applied_to(known.alerts))})
-        return Taken(outcome=step.outcome, view=view)
+        return Taken(outcome=step.outcome, view=view, resets=step.resets)
 
     def _view(self, key: AccountKey, known: Known) -> AccountView:
         rules = self._rules_of(key)

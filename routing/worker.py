@@ -13,10 +13,10 @@ from typing import Any
 from database.connection import DatabaseUnavailable, StatementRefused
 from database.queue import Result, Task, TaskQueue
 from domain.order import TaskEvent
+from routing.patience import outage_pause
 from routing.processor import Processed, TaskProcessor
 
 LONGEST_RETRY_SECONDS = 60.0
-LONGEST_OUTAGE_PAUSE_SECONDS = 3.0
 # How long a batch leaves the processor to a web process that receives a burst: storing comes first, but never for long.
 GIVE_WAY_SECONDS = 0.1
 GLANCE_SECONDS = 0.02
@@ -114,14 +114,14 @@ class QueueWorker:
                 failures = 0
             except DatabaseUnavailable as error:
                 failures += 1
-                pause = min(LONGEST_OUTAGE_PAUSE_SECONDS, 0.1 * 2.0 ** min(failures, 10))
+                pause = outage_pause(failures)
                 self._logger.warning(
                     "Router has no database, next try in %.1f s: %s",
                     pause,
                     error,
                     extra={"event": "database_away"},
                 )
-                self._stopping.wait(pause * (0.5 + random.random() / 2))  # noqa: S311 - jitter, not a secret
+                self._stopping.wait(pause)
                 continue
             except Exception:
                 # Nothing may end the loop; what it could not record stays claimed and comes back when the lease ends.
