@@ -24,6 +24,7 @@ from database.migrations import migrate
 from database.queue import TaskQueue
 from database.signals import SignalStore, StoreOutcome
 from database.startup import open_database, prepare_schema
+from routing.account_keeper import AccountKeeper
 from routing.facts import FactBook
 from routing.processor import TaskProcessor
 from routing.tracked_accounts import heard_of_account, tracked_accounts, tracker_of
@@ -165,12 +166,13 @@ class ExecutionRouter:
 
     def _make_processor(self) -> TaskProcessor:
         book = FactBook(self.settings, self.account_state_manager, dry_run=self.dry_run)
+        self.connectors = {
+            account.key: connector_for(account.key.firm_code, dry_reason=account.dry_reason)
+            for account in book.accounts
+        }
         return TaskProcessor(
             book,
-            {
-                account.key: connector_for(account.key.firm_code, dry_reason=account.dry_reason)
-                for account in book.accounts
-            },
+            self.connectors,
             dry_run=self.dry_run,
             default_symbol=self.settings.default_symbol,
             example=self.settings.demonstration,
@@ -244,11 +246,14 @@ def main() -> int:
         tracker.forget()
         router.wake()
 
+    keeper = AccountKeeper(settings, opened.url, tracker, router.connectors, logger)
     listener = EventListener(opened.url, on_event=on_event, on_connect=on_connect, logger=logger)
     router.start()
     listener.start()
+    keeper.start()
     stopping.wait()
     router.stop()
+    keeper.stop()
     listener.stop()
     database.close()
     logger.info("ExecutionRouter worker stopped", extra={"event": "router_stopped"})

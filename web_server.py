@@ -24,7 +24,8 @@ from database.queue import TaskQueue
 from database.signals import SignalStore
 from database.startup import OpenedDatabase, open_database, prepare_schema
 from execution_router import router_of
-from routing.tracked_accounts import tracked_accounts
+from routing.account_keeper import AccountKeeper
+from routing.tracked_accounts import heard_of_account, tracked_accounts, tracker_of
 from web.banner import banner
 from web.enqueue import (
     STORE_KEY,
@@ -79,6 +80,8 @@ class Service:
         self._router_database = Database(opened.url, size=3, name="execution-router-worker")
         self._intake = Intake(settings, self.store, self.logger)
         self.router = router_of(settings, self._router_database, self.states, self._intake.is_crowded)
+        tracker = tracker_of(self.states)
+        self._keeper = AccountKeeper(settings, opened.url, tracker, self.router.connectors, self.logger)
         self.socketio = SocketIO(async_mode="threading")
         self._stopping = threading.Event()
         self._starter = threading.Thread(target=self._start_when_ready, name="starter", daemon=True)
@@ -87,7 +90,7 @@ class Service:
         self._listener = EventListener(
             opened.url,
             on_event=lambda event: self._on_event(feed, event),
-            on_connect=self.router.wake,
+            on_connect=self._on_connect,
             logger=self.logger,
         )
 
@@ -112,6 +115,7 @@ class Service:
         if not self._stopping.is_set():
             self._stopping.set()
             self.router.stop()
+            self._keeper.stop()
             self._listener.stop()
             self.database.close()
             self._router_database.close()
@@ -122,11 +126,16 @@ class Service:
         if prepare_schema(self._router_database, self.logger, self._stopping):
             if self.settings.router_enabled:
                 self.router.start()
+                self._keeper.start()
             self._listener.start()
 
+    def _on_connect(self) -> None:
+        tracker_of(self.states).forget()
+        self.router.wake()
+
     def _on_event(self, feed: LiveFeed, event: str) -> None:
-        # An event's text is read only where somebody listens: a burst of them must not slow the webhook down.
-        if self.settings.router_enabled:
+        # A signal's text is read only where somebody listens: a burst of them must not slow the webhook down.
+        if not heard_of_account(tracker_of(self.states), event) and self.settings.router_enabled:
             self.router.wake()
         feed.deliver(event)
 

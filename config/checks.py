@@ -148,6 +148,27 @@ def service_checks(service: ServiceSettings, routing: Routing, book: InstrumentB
         yield _nothing_routed({}, "although dry-run is off; until it names firms, no order is sent anywhere")
 
 
+def account_names(programs: Mapping[AccountKey, ProgramSettings]) -> Iterator[Problem]:
+    """Refuse a platform's name that two accounts claim: its updates would count for one of them, by chance."""
+    owners: dict[str, AccountKey] = {}
+    for account, program in programs.items():
+        if program.account_name is None:
+            continue
+        other = owners.setdefault(program.account_name, account)
+        if other != account:
+            variable = f"{account_owner(account).prefix}ACCOUNT_NAME"
+            yield Problem(
+                severity=Severity.ERROR,
+                variable=variable,
+                value=program.account_name,
+                expected="a name that no other account has",
+                message=f"{variable} is {program.account_name}, which is {other}'s name already; its updates count for "
+                f"{other} alone.",
+                account=account,
+                firm_code=account.firm_code,
+            )
+
+
 def live_checks(
     live: Collection[AccountKey],
     firm_settings: Mapping[str, FirmSettings],

@@ -105,6 +105,10 @@ class ServiceSettings:
         operational("Live: whether an account may enter while figures that its limits need are unknown or stale"),
     ] = False
     account_state_max_age: Annotated[WholeSeconds, Setting("Seconds after which an account's figures are stale")] = 300
+    account_poll_interval: Annotated[
+        Seconds,
+        operational("Seconds between questions to live firms for their accounts' figures", "ACCOUNT_POLL_SECONDS"),
+    ] = 15.0
     database_pool_size: Annotated[Count, operational("Database connections of one process")] = 10
     web_threads: Annotated[Count, operational("Requests that the web process serves at a time")] = 64
     log_level: Annotated[
@@ -181,6 +185,10 @@ class ProgramSettings:
     starting_balance: Annotated[
         Dollars | None,
         Setting("Balance in dollars from which the daily loss limit on equity is counted; a rule set has its own"),
+    ] = None
+    account_name: Annotated[
+        Word | None,
+        operational("Name of the account on its platform, by which an add-on such as NinjaTrader's reports it"),
     ] = None
     equity: Annotated[SignedDollars | None, Setting("Equity in dollars, while no better source is known")] = None
     balance: Annotated[SignedDollars | None, Setting("Balance in dollars, while no better source is known")] = None

@@ -10,6 +10,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from config.checks import (
+    account_names,
     account_variables,
     large_risks,
     live_checks,
@@ -85,6 +86,7 @@ class Settings(ServiceSettings):
         problems.extend(unknown_names(environ, known, routing))
         problems.extend(not_routed(environ, known, routing))
         problems.extend(service_checks(service, routing, book))
+        problems.extend(account_names(programs))
         live = () if service.dry_run else tuple(a for a in routing.accounts if not firm_settings[a.firm_code].dry_run)
         problems.extend(live_checks(live, firm_settings, programs, firms(), rule_sets))
         return cls(
@@ -122,6 +124,15 @@ class Settings(ServiceSettings):
         """Return whether orders to this firm are held back; True for a firm that is not known."""
         firm = self.firms.get(firm_code.strip().upper())
         return self.dry_run or firm is None or firm.dry_run is True
+
+    def account_names(self) -> dict[str, AccountKey]:
+        """Return the routed accounts by their platforms' names for them; a name that two claim is the first one's."""
+        names: dict[str, AccountKey] = {}
+        for account in self.accounts:
+            name = self.programs[account].account_name
+            if name is not None:
+                names.setdefault(name, account)
+        return names
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret value that was given, longest first: what no log line may show."""

@@ -80,6 +80,7 @@ def test_defaults() -> None:
         "default_symbol": "NQ",
         "allow_unknown_account_state": False,
         "account_state_max_age": 300,
+        "account_poll_interval": 15.0,
         "database_pool_size": 10,
         "web_threads": 64,
         "log_level": "INFO",
@@ -619,3 +620,26 @@ def test_the_table_has_one_row_for_each_setting() -> None:
         "{FIRM}_API_SECRET",
         "{FIRM}_API_URL",
     }
+
+
+def test_a_platforms_name_leads_to_its_account() -> None:
+    settings = Settings.from_env(
+        {"ROUTE_TO_FIRMS": "APEX", "APEX_PROGRAM_IDS": "1,2", "APEX_1_ACCOUNT_NAME": " APEX-123-01 "}
+    )
+    assert settings.account_names() == {"APEX-123-01": AccountKey("APEX", 1)}
+    assert settings.errors == ()
+
+
+def test_a_platforms_name_that_two_accounts_claim_is_an_error_and_counts_for_the_first() -> None:
+    settings = Settings.from_env(
+        {
+            "ROUTE_TO_FIRMS": "APEX",
+            "APEX_PROGRAM_IDS": "1,2",
+            "APEX_1_ACCOUNT_NAME": "Sim101",
+            "APEX_2_ACCOUNT_NAME": "Sim101",
+        }
+    )
+    [problem] = settings.errors
+    assert (problem.variable, problem.value) == ("APEX_2_ACCOUNT_NAME", "Sim101")
+    assert "APEX/1's name already" in problem.message
+    assert settings.account_names() == {"Sim101": AccountKey("APEX", 1)}
