@@ -8,6 +8,9 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg2
@@ -15,9 +18,13 @@ import pytest
 
 from config.settings import Settings
 from database.embedded import EmbeddedServer
+from domain.account import AccountKey
+from domain.account_update import AccountUpdate, Source
+from domain.firm_day import FirmDay
+from routing.tracked_accounts import tracker_of
 from tests.conftest import administrator, repository, url_of
 from tests.processes import entry, exit_of, wait_until
-from web_server import create_app, service_of
+from web_server import Service, create_app, service_of
 
 QUERIES = repository() / "database" / "queries"
 WEBHOOK = "/api/automated-signals/webhook"
@@ -245,6 +252,43 @@ ANSWERS: dict[str, list[Row]] = {
             "task_id": bool,
         }
     ],
+    "accounts_now": [
+        {
+            "firm": "FTMO",
+            "program": "1",
+            "equity": "100300",
+            "day_pl": "-600",
+            "daily_room": "400.0",
+            "floor_room": "",
+            "high_water_mark": "100900",
+            "source": "PLATFORM",
+            "age_seconds": lambda text: 0 <= int(text) < 600,
+        },
+        {
+            "firm": "APEX",
+            "program": "1",
+            "equity": "",
+            "day_pl": "",
+            "daily_room": "",
+            "floor_room": "",
+            "high_water_mark": "",
+            "source": "PROGRAM",
+            "age_seconds": "",
+        },
+    ],
+    "open_alerts": rows_of("severity", "firm", "program", "rule", "mark", "value", "limit")(
+        ("INFO", "FTMO", "1", "DAILY_LOSS_USED", "50", "600.0", "1000.0")
+    ),
+    "account_days": rows_of("firm", "program", "pl", "platform_pl", "difference", "finalised", "caught_up")(
+        ("FTMO", "1", "900", "790", "-110", "t", bool)
+    ),
+    "account_resets": rows_of("firm", "program", "caught_up", "closing_balance", "closing_equity", "released")(
+        ("FTMO", "1", bool, "100800", "100900", "f")
+    ),
+    "account_switches": rows_of("firm", "program", "switch", "value", "set_by", "reason")(
+        ("APEX", "1", "override", '{"equity": "99000.5"}', "owner", "feed broken"),
+        ("APEX", "1", "paused", "true", "owner", "news"),
+    ),
     "unknown_trades": rows_of("trade_id", "lifecycle", "entry_came_later")(("GHOST", "EXIT_SL", "f")),
 }
 ABOUT_ONE_TRADE = {"task_details", "trade_decision", "trade_logs"}
@@ -273,6 +317,7 @@ def processed_day(postgres: EmbeddedServer) -> Iterator[str]:
                     cursor.execute(BROKEN, ('{"direction": "LONG", "entry_price": "abc"}',))
                 assert client.post(WEBHOOK, json=body).status_code == status
             wait_until(finished, what="the day to be processed")
+            tell_of_accounts(service_of(app))
         finally:
             service_of(app).stop()
         cursor.execute(WAITING)
@@ -281,6 +326,24 @@ def processed_day(postgres: EmbeddedServer) -> Iterator[str]:
     yield url
     with administrator(postgres.url) as cursor:
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def tell_of_accounts(service: Service) -> None:
+    """Two days of one account's platform; another account is paused and its figures are overridden."""
+    tracker = tracker_of(service.states)
+    ftmo, apex = AccountKey("FTMO", 1), AccountKey("APEX", 1)
+    now = datetime.now(UTC)
+    prague = FirmDay(reset=time(0), zone="Europe/Prague")
+    before = prague.starts_at(prague.day_of(now)) - timedelta(hours=1)
+    first = {"equity": Decimal(100900), "balance": Decimal(100800), "day_pl": Decimal(900)}
+    second = {"equity": Decimal(100300), "balance": Decimal(100800)}
+    tracker.take(ftmo, AccountUpdate.of(first, at=before, received_at=now, source=Source.PLATFORM))
+    newest = AccountUpdate.of(second, at=now, received_at=now, source=Source.PLATFORM)
+    tracker.take(ftmo, replace(newest, daily_pl={prague.day_of(before): Decimal(790)}))
+    tracker.set_flags(apex, {"paused": True, "halted": False}, set_by="owner", reason="news")
+    tracker.set_override(
+        apex, {"equity": Decimal("99000.5")}, reason="feed broken", set_by="owner", expires_at=now + timedelta(hours=1)
+    )
 
 
 def answer_of(psql: Path, url: str, name: str, *, trade_id: str = "CALM") -> list[dict[str, str]]:
