@@ -1,4 +1,4 @@
-"""``python -m benchmarks [webhook|latency] [--small] [--into FOLDER]``: measure and write the report."""
+"""``python -m benchmarks [webhook|latency|accounts] [--small] [--into FOLDER]``: measure and write the report."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from benchmarks import latency, webhook
+from benchmarks import account_feed, latency, webhook
 from benchmarks.load import WrongAnswer
 from benchmarks.report import circumstances, keep
 from benchmarks.stage import BrokenInvariant, Stage
 
 # The light one first: its server stays, idle, until the command ends.
-NAMES = ("latency", "webhook")
+NAMES = ("latency", "accounts", "webhook")
 HERE = Path(__file__).parent
 
 
@@ -45,6 +45,8 @@ def _run(name: str, folder: Path, *, small: bool) -> None:
     about = circumstances(shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]), stage.facts())
     if name == "webhook":
         keep(name, webhook.measure(stage, webhook.SMALL if small else webhook.FULL), about, folder)
+    elif name == "accounts":
+        keep(name, account_feed.measure(stage, account_feed.SMALL if small else account_feed.FULL), about, folder)
     else:
         keep(name, latency.measure(stage, latency.SMALL if small else latency.FULL), about, folder)
 

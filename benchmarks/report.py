@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import webhook
+from benchmarks.account_feed import AccountFeedResult
 from benchmarks.latency import LatencyResult
 from benchmarks.webhook import WebhookResult
 from tests.processes import REPOSITORY
@@ -20,6 +21,12 @@ from tests.processes import REPOSITORY
 LEAST_RATIO = 0.70
 MOST_WEBHOOK_P99_MS = 250.0
 MOST_LOGGED_P95_MS = 50.0
+MOST_FEED_P95_MS = 30.0
+MOST_EVENT_P95_MS = 50.0
+# What a web process may grow over the second half of the feed and still count as flat.
+MOST_GROWTH_MIB = 5.0
+MOST_HISTORY_RATIO = 1.2
+Result = WebhookResult | LatencyResult | AccountFeedResult
 MOMENTS = {"answered": "answer to the POST", "logged": "`execution_logs.created_at`", "visible": "log row seen"}
 HEAD = """# Measured
 
@@ -29,7 +36,7 @@ belong to the machine, ratios carry over.
 """
 
 
-def keep(name: str, result: WebhookResult | LatencyResult, about: Mapping[str, str], folder: Path) -> None:
+def keep(name: str, result: Result, about: Mapping[str, str], folder: Path) -> None:
     """Write a benchmark's result as JSON into ``folder/results`` and all results there into ``folder/RESULTS.md``."""
     results = folder / "results"
     results.mkdir(parents=True, exist_ok=True)
@@ -114,6 +121,41 @@ def _signal_to_log(kept: dict[str, Any]) -> list[str]:
     ]
 
 
+def _accounts(kept: dict[str, Any]) -> list[str]:
+    size, answers, events, memory = kept["size"], kept["answers"], kept["events"], kept["memory_mib"]
+    sent = size["accounts"] * size["a_second"] * size["seconds"]
+    return [
+        "## Account updates",
+        "",
+        (
+            f"{size['accounts']} accounts, {size['a_second']} updates a second each for {size['seconds']} s over "
+            f"{size['connections']} connections, each due at its own time; {size['events']} single updates for the "
+            f"event; a history of {size['snapshots']} snapshots. {kept['snapshots_kept']} snapshots were kept of the feed."
+        ),
+        "",
+        "| | p50 | p95 | p99 | most |",
+        "| --- | --- | --- | --- | --- |",
+        f"| update due to its answer | {_latency(answers)} |",
+        f"| POST to its event at a Socket.IO client, idle | {_latency(events)} |",
+        "",
+        "| demand | measured | |",
+        "| --- | --- | --- |",
+        _demand_row("all updates accepted", f"{kept['accepted']} of {sent}", met=kept["accepted"] == sent),
+        _demand_row("p95 of the answer under 30 ms", _ms(answers["p95_ms"]), met=answers["p95_ms"] < MOST_FEED_P95_MS),
+        _demand_row(
+            "memory flat over the second half (at most 5 MiB more)",
+            f"{kept['memory_growth_mib']:+.1f} MiB; {_spread(memory, 1)} MiB",
+            met=kept["memory_growth_mib"] <= MOST_GROWTH_MIB,
+        ),
+        _demand_row("p95 to the event under 50 ms", _ms(events["p95_ms"]), met=events["p95_ms"] < MOST_EVENT_P95_MS),
+        _demand_row(
+            "reading a standing beside the long history takes at most 1.2 times as long",
+            f"{kept['history_ratio']:.2f} ({kept['history']['long']:.2f} ms, {kept['history']['short']:.2f} ms)",
+            met=kept["history_ratio"] <= MOST_HISTORY_RATIO,
+        ),
+    ]
+
+
 def _endpoint_row(name: str, figures: dict[str, Any]) -> str:
     throughput, latencies = _spread(figures["throughput"]), _latency(figures["latency"])
     of_bare = _percent(figures["ratio_of_medians"])
@@ -153,6 +195,10 @@ def _latency(latencies: dict[str, float]) -> str:
     return " | ".join(f"{latencies[name]:.1f}" for name in ("p50_ms", "p95_ms", "p99_ms", "most_ms"))
 
 
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:.1f} ms"
+
+
 def _percent(part: float) -> str:
     return f"{part * 100:.0f} %"
 
@@ -177,4 +223,8 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {"webhook": _webhook, "latency": _signal_to_log}
+SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "webhook": _webhook,
+    "latency": _signal_to_log,
+    "accounts": _accounts,
+}

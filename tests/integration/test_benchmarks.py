@@ -17,6 +17,7 @@ from tests.conftest import repository
     [
         ("webhook", "## Webhook", "endpoints"),
         ("latency", "## Signal to log", "deployments"),
+        ("accounts", "## Account updates", "answers"),
     ],
 )
 def test_a_small_run_writes_its_report(name: str, section: str, measured: str, tmp_path: Path) -> None:
