@@ -130,7 +130,7 @@ def _accounts(kept: dict[str, Any]) -> list[str]:
         (
             f"{size['accounts']} accounts, {size['a_second']} updates a second each for {size['seconds']} s over "
             f"{size['connections']} connections, each due at its own time; {size['events']} single updates for the "
-            f"event; a history of {size['snapshots']} snapshots. {kept['snapshots_kept']} snapshots were kept of the feed."
+            f"event; a history of {size['snapshots']} snapshots. {kept['snapshots_kept']} were kept of the feed."
         ),
         "",
         "| | p50 | p95 | p99 | most |",
