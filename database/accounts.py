@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -20,13 +20,22 @@ from domain.account import AccountKey
 from domain.json_text import json_text
 from domain.rule_set import RuleSet
 
+ROWS = ("states", "snapshots", "restarts", "resets", "days", "raised", "cleared", "events")
+
+
+class _Prepared(NamedTuple):
+    """A change as JSON rows for ``write_accounts``. Its caller makes them: what cannot be written fails nobody else."""
+
+    key: AccountKey
+    rows: Mapping[str, list[str]]
+
 
 class AccountRecord:
     """Reads and writes what is known of accounts. Every method raises DatabaseUnavailable when it cannot."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._group: GroupCommit[AccountWrite, bool] = GroupCommit(self._write_together, most=100)
+        self._group: GroupCommit[_Prepared, bool] = GroupCommit(self._write_together, most=100)
 
     def read(self, keys: Iterable[AccountKey]) -> dict[AccountKey, Known]:
         """Return what is on record of these accounts; one of which nothing is known is left out."""
@@ -48,14 +57,15 @@ class AccountRecord:
         """Put one change on record, with those of other accounts that come at the same moment.
 
         Returns whether it was written: False where the account has another version by now, and nothing was written.
+        Raises TypeError for what has no place in a record.
         """
         # Changes of one account never share a write: the second of them belongs to the version that the first makes.
-        return bool(self._group.submit((change.key, change.step.tracked.version, uuid.uuid4()), change))
+        return bool(self._group.submit((change.key, change.step.tracked.version, uuid.uuid4()), _prepared(change)))
 
     def keep_late(self, key: AccountKey, snapshots: Iterable[Snapshot]) -> bool:
         """Put points that change nothing else into the history; return whether one of them was not there yet."""
-        rows = _rows([[snapshot_row(key, snapshot) for snapshot in snapshots]])
-        return bool(self._database.run("keep_late", again=True, snapshots=rows))
+        rows = [snapshot_row(key, snapshot) for snapshot in snapshots]
+        return bool(self._database.run("keep_late", again=True, snapshots=orjson.dumps(rows, default=str).decode()))
 
     def set_flags(self, key: AccountKey, flags: Mapping[str, Any], *, set_by: str | None, reason: str | None) -> None:
         """Set flags of an account, such as ``paused``; they stay until they are set again."""
@@ -84,24 +94,14 @@ class AccountRecord:
         ]
         self._database.run("keep_rule_sets", again=True, rule_sets=orjson.dumps(rows, default=str).decode())
 
-    def _write_together(self, changes: dict[Hashable, AccountWrite]) -> dict[Hashable, bool]:
+    def _write_together(self, changes: dict[Hashable, _Prepared]) -> dict[Hashable, bool]:
         by_account: dict[AccountKey, Hashable] = {}
         for ticket, change in changes.items():
             by_account.setdefault(change.key, ticket)
-        first = [changes[ticket] for ticket in by_account.values()]
-        histories = [history_rows(change) for change in first]
-        alerts = [alert_rows(change) for change in first]
-        rows = self._database.run(
-            "write_accounts",
-            states=_rows([state_row(change.key, change.step.tracked)] for change in first),
-            snapshots=_rows(snapshots for snapshots, _, _ in histories),
-            resets=_rows(resets for _, resets, _ in histories),
-            days=_rows(days for _, _, days in histories),
-            raised=_rows(raised for raised, _ in alerts),
-            cleared=_rows(cleared for _, cleared in alerts),
-            restarts=_rows(restart_rows(change) for change in first),
-            events=_rows([{**_account(change.key), "event": event_text(dict(change.event))}] for change in first),
-        )
+        # All processes lock the accounts in one order, so that no two of them wait for each other.
+        first = [changes[by_account[key]] for key in sorted(by_account)]
+        values: Row = {name: f"[{','.join(row for change in first for row in change.rows[name])}]" for name in ROWS}
+        rows = self._database.run("write_accounts", **values)
         written = {AccountKey(row["firm_code"], row["program_id"]) for row in rows}
         return {by_account[key]: True for key in written}
 
@@ -110,6 +110,20 @@ def _account(key: AccountKey) -> Row:
     return {"firm_code": key.firm_code, "program_id": key.program_id}
 
 
-def _rows(groups: Iterable[Collection[Row]]) -> str:
+def _prepared(change: AccountWrite) -> _Prepared:
+    snapshots, resets, days = history_rows(change)
+    raised, cleared = alert_rows(change)
+    rows: dict[str, Iterable[Row]] = {
+        "states": [state_row(change.key, change.step.tracked)],
+        "snapshots": snapshots,
+        "restarts": restart_rows(change),
+        "resets": resets,
+        "days": days,
+        "raised": raised,
+        "cleared": cleared,
+        "events": [{**_account(change.key), "event": event_text(dict(change.event))}],
+    }
     # Money goes as text and becomes NUMERIC exactly.
-    return orjson.dumps([row for group in groups for row in group], default=str).decode()
+    return _Prepared(
+        change.key, {name: [orjson.dumps(row, default=str).decode() for row in rows[name]] for name in ROWS}
+    )
