@@ -13,15 +13,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
-from account_engine.account_view import AccountView, Environment, best_day_share, first_tracked, view_of
+from account_engine.account_change import changed_event, with_days
+from account_engine.account_view import AccountView, Environment, best_day_share, view_of, with_peak
 from account_engine.alerts import Changes, changes
 from account_engine.consistency import ConsistencyStanding
 from account_engine.daily_history import DayRecord, PlatformDay
 from account_engine.firm_days import close_days
-from account_engine.tracked import AccountWrite, Known, Outcome, Reset, Restart, Snapshot, Step
+from account_engine.tracked import AccountWrite, Known, Outcome, Reset, Restart, Snapshot, Step, Tracked
 from account_engine.tracking import apply, restarted, under_rules
 from domain.account import AccountKey
-from domain.account_update import AccountUpdate
+from domain.account_update import AccountUpdate, Source
 from domain.rule_set import AccountRules
 
 TRIES = 20
@@ -29,6 +30,8 @@ TRIES = 20
 VIEW_SECONDS = timedelta(seconds=0.2)
 # Figures of a day may still be on their way when it ends; news from after the end closes it without waiting.
 RESET_GRACE = timedelta(seconds=5)
+# What may have to be put on record of an account before any figure came, an alert, is the program's own word.
+UNKNOWN = Known(tracked=Tracked(source=Source.PROGRAM))
 
 
 class Record(Protocol):
@@ -136,7 +139,7 @@ class AccountTracker:
         rules = self._rules_of(key)
 
         def step(known: Known) -> Step:
-            return apply(known.tracked, update, rules)
+            return apply(known.tracked, update, rules, known.days)
 
         return self._change(key, step, told=update.daily_pl)
 
@@ -193,7 +196,7 @@ class AccountTracker:
         self, key: AccountKey, known: Known, step: Step, told: Mapping[Any, Decimal], restart: Restart | None
     ) -> Taken | None:
         written = replace(step, tracked=replace(step.tracked, version=known.tracked.version + 1))
-        after, news = _with_days(replace(known, tracked=written.tracked), step, told)
+        after, news = with_days(replace(known, tracked=written.tracked), step, told)
         view = self._view(key, after)
         alerts = changes(known.alerts, view.standing)
         if step.tracked == known.tracked and alerts == Changes((), ()) and not news:
@@ -203,10 +206,11 @@ class AccountTracker:
             return Taken(outcome=outcome, view=self._view(key, known))
         change = AccountWrite(
             key=key,
+            at=view.standing.at,
             step=written,
             changes=alerts,
             platform_days=news,
-            event=_event(key, written, view, alerts),
+            event=changed_event(key, written, view, alerts),
             restart=restart,
         )
         if not self._record.write(change):
@@ -237,7 +241,7 @@ class AccountTracker:
 
     def _read(self, keys: list[AccountKey]) -> dict[AccountKey, Known]:
         found = self._record.read(keys)
-        read = {key: found.get(key) or self._unknown(key) for key in keys}
+        read = {key: self._seen(key, found.get(key, UNKNOWN)) for key in keys}
         self._keep(read)
         return read
 
@@ -249,45 +253,9 @@ class AccountTracker:
                 if version >= self._heard.get(key, 0) and (cached is None or cached.tracked.version <= version):
                     self._cache[key] = known
 
-    def _unknown(self, key: AccountKey) -> Known:
-        return Known(tracked=first_tracked(self._environment_of(key)))
+    def _seen(self, key: AccountKey, known: Known) -> Known:
+        return replace(known, tracked=with_peak(known.tracked, self._environment_of(key)))
 
     def _lock_of(self, key: AccountKey) -> threading.Lock:
         with self._lock:
             return self._locks.setdefault(key, threading.Lock())
-
-
-def _with_days(known: Known, step: Step, told: Mapping[Any, Decimal]) -> tuple[Known, tuple[PlatformDay, ...]]:
-    """Return the account with the days that this step closed and that the platform told, and what of it is news.
-
-    What comes late only fills gaps: of a day that is known, something newer was said.
-    """
-    late = step.outcome is Outcome.OLDER
-    before = {day.day: day for day in known.platform_days}
-    running = None if step.tracked.day is None else step.tracked.day.day
-    news = tuple(
-        PlatformDay(day=day, pnl=pnl, finalised=running is not None and day < running)
-        for day, pnl in sorted(told.items())
-        if day not in before or (before[day].pnl != pnl and not late)
-    )
-    if not news and not step.resets:
-        return known, news
-    platform = before | {day.day: day for day in news}
-    days = {day.day: day for day in known.days}
-    for reset in step.resets:
-        earlier = days.get(reset.day.day)
-        days[reset.day.day] = reset.record(earlier)
-    return replace(known, days=tuple(days.values()), platform_days=tuple(platform.values())), news
-
-
-def _event(key: AccountKey, step: Step, view: AccountView, alerts: Changes) -> dict[str, Any]:
-    """Return what listeners hear: which account has changed to which version, where it stands, which alerts."""
-    return {
-        "event": "account_changed",
-        "firm_code": key.firm_code,
-        "program_id": key.program_id,
-        "version": step.tracked.version,
-        "standing": view.standing.as_row(),
-        "raised": [alert.as_row() for alert in alerts.raised],
-        "cleared": [{"rule": str(cleared.rule), "mark": cleared.mark} for cleared in alerts.cleared],
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from account_engine.daily_history import merge_history
 from account_engine.figures import peak_of
 from account_engine.rule_engine import evaluate_standing
 from account_engine.standing import AccountPicture, AccountStanding
-from account_engine.tracked import Known, Mark, Marks, Tracked
+from account_engine.tracked import Known, Mark, Tracked
 from account_engine.tracking import apply, under_rules
 from domain.account import AccountKey
 from domain.account_update import FIGURES, AccountUpdate, Source
@@ -113,11 +113,13 @@ def best_day_share(known: Known, rules: AccountRules) -> ConsistencyStanding | N
     return consistency(days, rule_set.consistency, rule_set.profit_target)
 
 
-def first_tracked(environment: Environment) -> Tracked:
-    """Return an account of which nothing is on record: the owner may know a peak that came before us."""
-    if environment.peak_equity is None:
-        return Tracked()
-    return Tracked(marks=Marks(intraday=Mark(value=environment.peak_equity, at=environment.read_at)))
+def with_peak(tracked: Tracked, environment: Environment) -> Tracked:
+    """Return an account of which no figures ever came with the peak that its owner knows from before our first look."""
+    peak, marks = environment.peak_equity, tracked.marks
+    if peak is None or tracked.observed_at is not None or tracked.life > 1 or marks.intraday is not None:
+        return tracked
+    # Without a digest its floor is worked out anew, from the peak.
+    return replace(tracked, marks=replace(marks, intraday=Mark(value=peak, at=environment.read_at)), rule_digest=None)
 
 
 def _effective(

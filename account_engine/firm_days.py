@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from account_engine.drawdown import DayClose, advance
+from account_engine.drawdown import DayClose, Standing, advance
 from account_engine.figures import Pair, derived, raised_at_close
 from account_engine.tracked import Day, Outcome, Reset, Snapshot, SnapshotKind, Step, Tracked
-from domain.account_update import AccountUpdate
 from domain.rule_set import AccountRules
 
 # A reset performed later than this after it was due was missed at its time, and is marked as caught up.
@@ -26,45 +25,10 @@ def close_days(tracked: Tracked, rules: AccountRules, until: datetime, *, now: d
     return Step(tracked=tracked, outcome=Outcome.CURRENT, snapshots=tuple(snapshots), resets=tuple(resets))
 
 
-def correct_close(
-    tracked: Tracked, update: AccountUpdate, pair: Pair, rules: AccountRules
-) -> tuple[Tracked, tuple[Reset, ...]]:
-    """Return the account after the newest news of a day that was already closed from older figures.
-
-    The closing figures of that day and of the days since are replaced, and with them the start of the running day. A
-    mark that the older figures had set stays: it may be too high, which makes the floor stricter, never looser.
-    """
-    day = tracked.day
-    if day is None or pair.equity is None:
-        return tracked, ()
-    balance = pair.equity if pair.balance is None else pair.balance
-    standing = tracked.standing
-    if standing is not None and rules.drawdown is not None:
-        # The limit of the day that is over is no longer known; its floor is.
-        judged = replace(standing, daily_floor=None)
-        close = DayClose(at=update.at, equity=pair.equity, balance=balance)
-        standing = advance(rules.drawdown, judged, close)
-    closed = rules.day.ended(rules.day.day_of(update.at), rules.day.starts_at(day.day))
-    corrections = tuple(
-        Reset(
-            day=Day(day=name, start_balance=None, start_equity=None),
-            due_at=rules.day.ends_at(name),
-            closing_balance=balance,
-            closing_equity=pair.equity,
-            figures_at=update.at,
-            caught_up=True,
-            released=False,
-            corrected=True,
-        )
-        for name in closed
-    )
-    after = replace(
-        tracked,
-        day=replace(day, start_balance=balance, start_equity=pair.equity),
-        standing=standing,
-        marks=raised_at_close(tracked.marks, balance, update.at),
-    )
-    return after, corrections
+def with_standing(tracked: Tracked, standing: Standing, at: datetime) -> Tracked:
+    """Return the account with where its drawdown rule stands since ``at``; the first moment of a lock is kept."""
+    locked_at = tracked.floor_locked_at if tracked.floor_locked_at is not None else at
+    return replace(tracked, standing=standing, floor_locked_at=locked_at if standing.locked else None)
 
 
 def snapshot_of(tracked: Tracked, kind: SnapshotKind, observed_at: datetime, received_at: datetime) -> Snapshot:
@@ -90,9 +54,15 @@ def _close(tracked: Tracked, rules: AccountRules, now: datetime) -> tuple[Tracke
     day, pair = tracked.day, Pair.of(tracked.figures)
     due = rules.day.ends_at(day.day)
     balance = pair.equity if pair.balance is None else pair.balance
-    standing = before = tracked.standing
-    if standing is not None and rules.drawdown is not None and pair.equity is not None and balance is not None:
-        standing = advance(rules.drawdown, standing, DayClose(at=due, equity=pair.equity, balance=balance))
+    before = after = tracked
+    standing = tracked.standing
+    if standing is not None and rules.drawdown is not None:
+        if pair.equity is not None and balance is not None:
+            close = DayClose(at=due, equity=pair.equity, balance=balance)
+            after = with_standing(after, advance(rules.drawdown, standing, close), due)
+    elif standing is not None:
+        # No rule says any more what the day's limit had meant; what it may have paused is released.
+        after = replace(after, standing=replace(standing, daily_breached_at=None))
     closing = [snapshot_of(tracked, SnapshotKind.CLOSE, due, now)] if pair.equity is not None else []
     reset = Reset(
         day=day,
@@ -101,18 +71,18 @@ def _close(tracked: Tracked, rules: AccountRules, now: datetime) -> tuple[Tracke
         closing_equity=pair.equity,
         figures_at=tracked.observed_at,
         caught_up=now - due > PUNCTUAL,
-        released=before is not None
-        and before.daily_breached_at is not None
-        and standing is not None
-        and standing.daily_breached_at is None,
+        released=_is_paused(before) and not _is_paused(after),
     )
     after = replace(
-        tracked,
+        after,
         day=Day(day=day.day + timedelta(days=1), start_balance=balance, start_equity=pair.equity),
-        standing=standing,
         marks=raised_at_close(tracked.marks, balance, due),
     )
     figures = {name: figure for name, figure in tracked.figures.items() if name not in ("day_pl", "realized_pl")}
     if pair.equity is not None:
         figures |= derived(after, pair.equity, rules)
     return replace(after, figures=figures), closing, reset
+
+
+def _is_paused(tracked: Tracked) -> bool:
+    return tracked.standing is not None and tracked.standing.daily_breached_at is not None

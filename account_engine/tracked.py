@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -54,8 +54,8 @@ class Tracked:
     """Everything that is kept of one account, as of its newest update.
 
     ``version`` counts the writes; 0 is an account of which nothing was ever told. ``life`` counts the new starts that
-    the firm gave it, ``began_at`` is the last of them. ``standing`` is None without a drawdown rule; ``rule_digest``
-    says under which rules it stands.
+    the firm gave it, ``began_at`` is the last of them: what was told of earlier moments is of a former life.
+    ``standing`` is None without a drawdown rule; ``rule_digest`` says under which rules it stands.
     """
 
     version: int = 0
@@ -123,15 +123,19 @@ class Reset:
 
     def record(self, earlier: DayRecord | None) -> DayRecord:
         """Return the day as it counts in the history; ``earlier`` is what was recorded of it before a correction."""
-        start = self.day if earlier is None or not self.corrected else earlier
+        day = self.day
+        if earlier is not None and self.corrected:
+            balance = earlier.start_balance if day.start_balance is None else day.start_balance
+            equity = earlier.start_equity if day.start_equity is None else day.start_equity
+            day = replace(day, start_balance=balance, start_equity=equity)
         return DayRecord(
-            day=self.day.day,
-            start_balance=start.start_balance,
-            start_equity=start.start_equity,
+            day=day.day,
+            start_balance=day.start_balance,
+            start_equity=day.start_equity,
             end_balance=self.closing_balance,
             end_equity=self.closing_equity,
             finalised=True,
-            late=self.caught_up,
+            late=self.caught_up or (earlier is not None and earlier.late),
         )
 
 
@@ -188,11 +192,12 @@ class Known:
 class AccountWrite:
     """One change of one account, to be put on record as a whole: the state after it, its history, its alerts.
 
-    ``platform_days`` are days of which the platform says something new. ``event`` is what listeners hear of it.
-    ``restart`` is given where the change begins a new life.
+    ``at`` is the moment as of which its alerts were judged. ``platform_days`` are days of which the platform says
+    something new. ``event`` is what listeners hear of it. ``restart`` is given where the change begins a new life.
     """
 
     key: AccountKey
+    at: datetime
     step: Step
     changes: Changes
     platform_days: tuple[PlatformDay, ...] = ()

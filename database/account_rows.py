@@ -142,10 +142,7 @@ def alert_rows(write: AccountWrite) -> tuple[list[Row], list[Row]]:
         }
         for alert in write.changes.raised
     ]
-    cleared = [
-        {**account, "rule": key.rule, "mark": key.mark, "cleared_at": write.step.tracked.received_at}
-        for key in write.changes.cleared
-    ]
+    cleared = [{**account, "rule": key.rule, "mark": key.mark, "cleared_at": write.at} for key in write.changes.cleared]
     return raised, cleared
 
 
@@ -227,6 +224,7 @@ def _platform_rows(write: AccountWrite, closed: Mapping[date, Row]) -> Iterator[
                 "program_id": write.key.program_id,
                 "day": told.day,
                 "platform_pl": told.pnl,
+                "finalised_at": write.at if told.finalised else None,
             }
 
 

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS account_states (
     hwm_eod_at         TIMESTAMPTZ,
     -- Counts the resets by which the firm gave the account a new start; only then may a mark or a floor fall.
     life               INTEGER NOT NULL DEFAULT 1 CHECK (life > 0),
+    -- The last of them; what is told of earlier moments is of a former life.
     life_began_at      TIMESTAMPTZ,
     firm_day           DATE,
     day_start_balance  NUMERIC,

@@ -60,8 +60,8 @@ WITH given AS MATERIALIZED (
     ON CONFLICT (firm_code, program_id, day) DO UPDATE SET
         start_balance = COALESCE(EXCLUDED.start_balance, known.start_balance),
         start_equity = COALESCE(EXCLUDED.start_equity, known.start_equity),
-        high_equity = COALESCE(EXCLUDED.high_equity, known.high_equity),
-        low_equity = COALESCE(EXCLUDED.low_equity, known.low_equity),
+        high_equity = GREATEST(EXCLUDED.high_equity, known.high_equity),
+        low_equity = LEAST(EXCLUDED.low_equity, known.low_equity),
         end_balance = COALESCE(EXCLUDED.end_balance, known.end_balance),
         end_equity = COALESCE(EXCLUDED.end_equity, known.end_equity),
         platform_pl = COALESCE(EXCLUDED.platform_pl, known.platform_pl),

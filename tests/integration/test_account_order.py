@@ -40,12 +40,13 @@ def history(sql: Sql) -> list[tuple[str, Decimal | None]]:
 def test_an_older_update_that_sets_no_mark_is_kept_in_history_all_the_same(database: Database, sql: Sql) -> None:
     clock = Clock()
     accounts = tracker(database, clock)
+    accounts.take(KEY, told(clock, "49800", seconds=-20))
     accounts.take(KEY, told(clock, "50100"))
 
     older = accounts.take(KEY, told(clock, "49900", seconds=-10))
 
-    assert (older.outcome, older.view.tracked.version) == (Outcome.OLDER, 1)
-    assert history(sql) == [("EXTREME", Decimal(50100)), ("LATE", Decimal(49900))]
+    assert (older.outcome, older.view.tracked.version) == (Outcome.OLDER, 2)
+    assert history(sql) == [("EXTREME", Decimal(49800)), ("EXTREME", Decimal(50100)), ("LATE", Decimal(49900))]
 
 
 @pytest.mark.parametrize("equity", ["49900", "50900"])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+import random
+import threading
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -44,11 +48,13 @@ class Clock:
         return self.now
 
 
-def tracker(database: Database, clock: Clock, rules: AccountRules = RULES) -> AccountTracker:
+def tracker(
+    database: Database, clock: Clock, rules: AccountRules = RULES, environment: Environment | None = None
+) -> AccountTracker:
     return AccountTracker(
         AccountRecord(database),
         rules_of=lambda _: rules,
-        environment_of=lambda _: Environment(read_at=NOON),
+        environment_of=lambda _: Environment(read_at=NOON) if environment is None else environment,
         clock=clock,
         max_age=Decimal(300),
     )
@@ -175,3 +181,162 @@ def test_alerts_are_raised_once_and_survive_a_restart(
     ]
     assert len(raised) == len(set(raised))
     assert (rule in raised) is (rule is not None)
+
+
+def test_late_news_is_on_record_once_even_where_it_changes_nothing_else(database: Database, sql: Sql) -> None:
+    clock = Clock()
+    accounts = tracker(database, clock)
+    for equity, second in (("50100", 0), ("49900", 1), ("50000", 10), ("50050", 5), ("50050", 5)):
+        accounts.take(KEY, told(clock, equity, seconds=second))
+    late = sql("SELECT equity, firm_day FROM account_snapshots WHERE kind = 'LATE'")
+    assert late == [{"equity": Decimal(50050), "firm_day": NOON.date()}]
+
+
+@pytest.mark.parametrize(
+    ("figures", "alert"), [({}, "NO_DATA"), ({"equity": Decimal(50000)}, "STALE")], ids=["unknown", "environment"]
+)
+def test_an_account_that_nobody_tells_of_shows_so(
+    database: Database, sql: Sql, figures: dict[str, Decimal], alert: str
+) -> None:
+    clock = Clock(NOON + timedelta(seconds=301))
+    for _ in range(2):
+        accounts = tracker(database, clock, environment=Environment(read_at=NOON, figures=figures))
+        assert accounts.let_time_pass(KEY).view.standing.state is StandingState.UNKNOWN
+    assert [row["rule"] for row in sql("SELECT rule FROM account_alerts")] == [alert]
+    assert accounts.view(KEY).source is (Source.ENV if figures else Source.NONE)
+
+    accounts.take(KEY, told(clock, "50000"))
+    assert sql("SELECT rule, cleared_at FROM account_alerts") == [{"rule": alert, "cleared_at": clock.now}]
+
+
+def test_an_alert_that_the_reset_ends_is_cleared_at_the_reset(database: Database, sql: Sql) -> None:
+    clock = Clock()
+    accounts = tracker(database, clock)
+    accounts.take(KEY, told(clock, "50000"))
+    accounts.take(KEY, told(clock, "49000", seconds=1))
+    clock.now = datetime(2026, 11, 18, 23, 0, 5, tzinfo=UTC)
+
+    accounts.let_time_pass(KEY)
+
+    cleared = sql("SELECT cleared_at FROM account_alerts WHERE rule = 'DAILY_LIMIT_REACHED'")
+    assert cleared == [{"cleared_at": clock.now}]
+    assert sql("SELECT released FROM account_resets") == [{"released": True}]
+
+
+@pytest.mark.parametrize("first", ["flag", "figures", "time"])
+def test_a_peak_from_before_our_first_look_counts_whatever_comes_first(
+    database: Database, sql: Sql, first: str
+) -> None:
+    clock = Clock()
+    knows = Environment(read_at=NOON - timedelta(hours=1), peak_equity=Decimal(51000))
+    if first == "flag":
+        tracker(database, clock).set_flags(KEY, {"paused": False})
+    elif first == "time":
+        tracker(database, clock).let_time_pass(KEY)
+
+    tracker(database, clock, environment=knows).take(KEY, told(clock, "50000"))
+
+    assert sql("SELECT hwm_intraday, floor FROM account_states") == [
+        {"hwm_intraday": Decimal(51000), "floor": Decimal(49000)}
+    ]
+    accounts = tracker(database, clock, environment=knows)
+    assert accounts.restart(KEY, reason="new start", set_by="owner").view.standing.floor == Decimal(48000)
+    clock.now += timedelta(seconds=1)
+    tracker(database, clock, environment=knows).take(KEY, told(clock, "50000"))
+    assert accounts.known(KEY).tracked.marks.intraday is None
+    accounts.refresh([KEY])
+    assert accounts.view(KEY).standing.floor == Decimal(48000)
+
+
+def seen(accounts: AccountTracker) -> Any:
+    """All that is known of the account; the order of days means nothing, and of its resets the newest is enough."""
+    known = accounts.known(KEY)
+    newest = {key.rule: key for key in sorted(known.alerts) if key.rule.is_event}
+    alerts = {key for key in known.alerts if not key.rule.is_event} | set(newest.values())
+    alone = replace(known, days=(), platform_days=(), alerts=frozenset(alerts))
+    return alone, set(known.days), set(known.platform_days)
+
+
+def test_what_a_process_remembers_is_what_is_on_record(database: Database) -> None:
+    clock = Clock()
+    loses = DailyLoss(amount=Decimal(1000), base=DayBase.LARGER, consequence=Consequence.ACCOUNT_LOST)
+    assert RULES.drawdown is not None
+    rules = replace(RULES, drawdown=replace(RULES.drawdown, family=Family.TRAILING_EOD, daily=loses))
+    accounts = tracker(database, clock, rules)
+    reset = datetime(2026, 11, 18, 23, 0, tzinfo=UTC)
+
+    def same() -> None:
+        assert seen(tracker(database, clock, rules)) == seen(accounts)
+
+    def take(at: datetime, equity: str, balance: str = "50000", **more: Any) -> None:
+        clock.now = max(clock.now, at)
+        update = AccountUpdate(
+            **{"at": at, "received_at": clock.now, "source": Source.FIRM_API, "equity": Decimal(equity), **more},
+            balance=Decimal(balance),
+        )
+        accounts.take(KEY, update)
+        same()
+
+    take(NOON, "50000", daily_pl={date(2026, 11, 16): Decimal("12.5"), date(2026, 11, 18): Decimal(3)})
+    take(NOON + timedelta(seconds=5), "50300.25", "50200.5", positions=({"symbol": "NQ", "size": Decimal("1.5")},))
+    take(NOON + timedelta(seconds=3), "50900", details={"note": "late"})
+    take(NOON + timedelta(seconds=9), "0", "0", no_data=True)
+    clock.now = reset + timedelta(days=2, seconds=6)
+    accounts.let_time_pass(KEY)
+    same()
+    take(reset - timedelta(seconds=1), "49100", "50100", realized_pl=Decimal(7))
+    take(clock.now, "52300", "52200", daily_pl={date(2026, 11, 17): Decimal(-1), date(2026, 11, 18): Decimal(4)})
+    take(clock.now + timedelta(days=1), "48000", "52200")
+    accounts.set_flags(KEY, {"paused": True, "note": "x"})
+    same()
+    accounts.restart(KEY, reason="new start", set_by="owner")
+    same()
+    take(clock.now + timedelta(seconds=1), "50000")
+
+
+def test_what_has_no_place_in_a_record_fails_its_own_caller_only(database: Database, sql: Sql) -> None:
+    clock = Clock()
+    accounts = tracker(database, clock)
+    with pytest.raises(TypeError, match="object"):
+        accounts.take(KEY, replace(told(clock, "50000"), details={"thing": object()}))
+    assert sql("SELECT 1 AS row FROM account_states") == []
+    accounts.take(KEY, told(clock, "50000"))
+
+
+def test_storms_on_many_accounts_from_two_processes_do_not_wait_for_each_other(database_url: str, sql: Sql) -> None:
+    """Each process writes many accounts in one statement; in different orders they would lock each other out."""
+    clock, keys = Clock(), [AccountKey("APEX", number) for number in range(1, 21)]
+    databases = [Database(database_url, size=10) for _ in range(2)]
+    failed: list[Exception] = []
+    highest: dict[AccountKey, int] = {}
+
+    def storm(accounts: AccountTracker, seed: int) -> None:
+        chosen = random.Random(seed)
+        for number in range(60):
+            key, equity = chosen.choice(keys), 50000 + chosen.randrange(500)
+            try:
+                accounts.take(key, told(clock, str(equity), seconds=number + seed / 1000))
+            except Exception as error:  # noqa: BLE001 - any failure fails the test
+                failed.append(error)
+            with lock:
+                highest[key] = max(highest.get(key, 0), equity)
+
+    lock = threading.Lock()
+    processes = [tracker(database, clock) for database in databases]
+    threads = [
+        threading.Thread(target=storm, args=(accounts, 100 * number + seed))
+        for number, accounts in enumerate(processes)
+        for seed in range(12)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for database in databases:
+        database.close()
+
+    assert failed == []
+    marks = {
+        row["program_id"]: row["hwm_intraday"] for row in sql("SELECT program_id, hwm_intraday FROM account_states")
+    }
+    assert marks == {key.program_id: Decimal(equity) for key, equity in highest.items()}
