@@ -51,7 +51,9 @@ def _contracts(value: Any) -> int:
     return int(number)
 
 
-def _text(longest: int) -> Callable[[Any], str]:
+def text_of(longest: int) -> Callable[[Any], str]:
+    """Return what reads a text of 1 to ``longest`` printable characters; it raises ValueError for anything else."""
+
     def read(value: Any) -> str:
         # A trade id is often a bare number in JSON; a list or an object is a mistake.
         if isinstance(value, bool) or not isinstance(value, str | int):
@@ -95,8 +97,8 @@ def read_time(value: Any) -> datetime:
 Price = Annotated[Decimal, BeforeValidator(_price)]
 Figure = Annotated[Decimal, BeforeValidator(_number)]
 Contracts = Annotated[int, BeforeValidator(_contracts)]
-TradeId = Annotated[str, BeforeValidator(_text(255))]
-Words = Annotated[str, BeforeValidator(_text(100))]
-Symbol = Annotated[str, BeforeValidator(_text(50))]
+TradeId = Annotated[str, BeforeValidator(text_of(255))]
+Words = Annotated[str, BeforeValidator(text_of(100))]
+Symbol = Annotated[str, BeforeValidator(text_of(50))]
 DirectionWord = Annotated[Direction, BeforeValidator(_direction)]
 AlertTime = Annotated[datetime, BeforeValidator(read_time)]
