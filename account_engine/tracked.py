@@ -167,6 +167,15 @@ class Override:
     set_by: str
     expires_at: datetime
 
+    def as_row(self) -> dict[str, Any]:
+        """Return the override in JSON's types and Decimal."""
+        return {
+            "figures": dict(self.figures),
+            "reason": self.reason,
+            "set_by": self.set_by,
+            "expires_at": self.expires_at.isoformat(),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restart:

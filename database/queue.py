@@ -12,6 +12,8 @@ from domain.order import TaskEvent
 
 # PostgreSQL refuses a NOTIFY of 8,000 bytes or more.
 EVENT_BYTES = 7_900
+# What makes an event long. A reader finds it on record.
+LOOKED_UP = frozenset({"verdicts", "error", "standing"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +136,8 @@ class TaskQueue:
 
 
 def event_text(event: dict[str, Any]) -> str:
-    """Return an event as the text of a NOTIFY; verdicts that do not fit are left for the reader to look up."""
+    """Return an event as the text of a NOTIFY; what does not fit is None and left for the reader to look up."""
     text = json_text(event)
     if len(text.encode()) <= EVENT_BYTES:
         return text
-    return json_text({**event, "verdicts": None, "error": None})
+    return json_text({name: None if name in LOOKED_UP else value for name, value in event.items()})

@@ -14,12 +14,16 @@ FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
 def is_trusted(settings: Settings, token: str | None = None) -> bool:
     """Return whether the current request may see inside: a direct loopback request, or the right API_TOKEN."""
-    if settings.api_token is not None:
-        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        given = bearer if token is None else token
-        if hmac.compare_digest(given.encode("utf-8", "replace"), settings.api_token.encode()):
-            return True
-    return _is_loopback()
+    return has_token(settings, token) or _is_loopback()
+
+
+def has_token(settings: Settings, token: str | None = None) -> bool:
+    """Return whether the current request bears API_TOKEN; ``token`` stands for its Authorization header."""
+    if settings.api_token is None:
+        return False
+    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    given = bearer if token is None else token
+    return hmac.compare_digest(given.encode("utf-8", "replace"), settings.api_token.encode())
 
 
 def _is_loopback() -> bool:

@@ -17,11 +17,9 @@ from database.signals import SignalStore, Stored, StoreOutcome
 from signals.body import read_body
 from signals.problem import InvalidSignal
 from signals.redaction import redacted_text, stored_body
+from web.bodies import BODY_LIMIT, BodyTooLarge, request_body
 from web.refusals import Refused, invalid, too_large, wrong_secret
 
-BODY_LIMIT = 64 * 1024
-# A refused body is read to its end, up to this, so that the sender gets the answer instead of a reset.
-DRAIN_LIMIT = 1024 * 1024
 # Requests at once that make a burst. One strategy's alerts never come near it.
 CROWD = 8
 CROWD_SECONDS = 0.02
@@ -62,7 +60,7 @@ class Intake:
     def _answer(self, endpoint: str, token: str | None, handle: Handler) -> tuple[Response, int]:
         body = b""
         try:
-            body = self._body()
+            body = request_body()
             given = token if token is not None or not request.query_string else request.args.get("token")
             self._check(given, required=False)
             fields, text = read_body(body)
@@ -71,7 +69,7 @@ class Intake:
             return jsonify(handle(fields, stored_body(fields, self.secrets, text))), 200
         except InvalidSignal as error:
             return self._refuse(endpoint, body, invalid(error))
-        except _TooLarge as error:
+        except BodyTooLarge as error:
             return self._refuse(endpoint, error.beginning, too_large(BODY_LIMIT))
         except Refused as refused:
             return self._refuse(endpoint, body, refused)
@@ -85,15 +83,6 @@ class Intake:
         text = given if isinstance(given, str) else ""
         if not hmac.compare_digest(text.encode("utf-8", "replace"), self._secret.encode()):
             raise wrong_secret(missing=given is None)
-
-    def _body(self) -> bytes:
-        body = request.stream.read(BODY_LIMIT + 1)
-        if len(body) <= BODY_LIMIT:
-            return body
-        drained = len(body)
-        while drained < DRAIN_LIMIT and (chunk := request.stream.read(BODY_LIMIT)):
-            drained += len(chunk)
-        raise _TooLarge(body)
 
     def _refuse(self, endpoint: str, body: bytes, refused: Refused) -> tuple[Response, int]:
         problems = refused.masked_problems(self.secrets)
@@ -129,12 +118,6 @@ class Intake:
         )
         answer.headers["Retry-After"] = "5"
         return answer, 503
-
-
-class _TooLarge(Exception):
-    def __init__(self, beginning: bytes) -> None:
-        super().__init__("body too large")
-        self.beginning = beginning
 
 
 def stored_answer(stored: Stored) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Live events to browsers: what any process committed reaches every page through NOTIFY and Socket.IO."""
+"""Live events: what any process committed reaches this process's caches, and every page through Socket.IO."""
 
 from __future__ import annotations
 
@@ -6,23 +6,44 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from flask_socketio import SocketIO
 
+from account_engine.account_view import AccountView
 from config.settings import Settings
+from domain.account import AccountKey
 from domain.checks import verdict_of
 from web.access import is_trusted
 
 ReadResult = Callable[[int], dict[str, Any] | None]
+ACCOUNT_CHANGED = "account_changed"
+
+
+class AccountCache(Protocol):
+    """What has to hear of changed accounts, and says where they stand."""
+
+    def heard(self, key: AccountKey, version: int) -> None: ...
+    def view(self, key: AccountKey) -> AccountView: ...
 
 
 class LiveFeed:
-    """Hands events on as ``signal_stored``, ``task_finished`` and one ``verdict`` per account."""
+    """Hands events on: ``signal_stored``, ``task_finished`` and one ``verdict`` per account; of accounts that changed
+    ``account_update`` with the standing, and an ``alert`` or ``alert_cleared`` for each alert.
 
-    def __init__(self, socketio: SocketIO, settings: Settings, read_result: ReadResult) -> None:
+    ``accounts`` hears of every change of an account, also while nobody listens.
+    """
+
+    def __init__(
+        self,
+        socketio: SocketIO,
+        settings: Settings,
+        read_result: ReadResult,
+        accounts: AccountCache | None = None,
+    ) -> None:
         self._socketio = socketio
         self._read_result = read_result
+        self._accounts = accounts
         self._logger = logging.getLogger("web.live")
         self._lock = threading.Lock()
         self._listeners = 0
@@ -43,12 +64,19 @@ class LiveFeed:
             self._listeners += change
 
     def deliver(self, text: str) -> None:
-        """Send one committed event, as its NOTIFY spells it, to every listener; costs nothing where nobody listens."""
-        if self._listeners <= 0:
+        """Send one committed event, as its NOTIFY spells it, to every listener.
+
+        Where nobody listens a signal's event costs a search for a word, and no more.
+        """
+        if self._listeners <= 0 and f'"{ACCOUNT_CHANGED}"' not in text:
             return
         event = json.loads(text)
         name = event.get("event")
-        if name == "signal_stored":
+        if name == ACCOUNT_CHANGED:
+            self._account_changed(event)
+        elif self._listeners <= 0:
+            return
+        elif name == "signal_stored":
             self._socketio.emit("signal_stored", event)
         elif name == "task_finished":
             verdicts = self._verdicts(event)
@@ -58,6 +86,21 @@ class LiveFeed:
                 self._socketio.emit("verdict", {**ids, **verdict})
         else:
             self._logger.warning("Unknown event %r", name, extra={"event": "unknown_event"})
+
+    def _account_changed(self, event: dict[str, Any]) -> None:
+        if self._accounts is None:
+            return
+        key = AccountKey(event["firm_code"], event["program_id"])
+        self._accounts.heard(key, event["version"])
+        if self._listeners <= 0:
+            return
+        # A person's order changes an account without saying where it then stands.
+        standing = event.get("standing") or self._accounts.view(key).standing.as_row()
+        self._socketio.emit("account_update", {**standing, "version": event["version"]})
+        for alert in event.get("raised", []):
+            self._socketio.emit("alert", alert)
+        for alert in event.get("cleared", []):
+            self._socketio.emit("alert_cleared", {**key._asdict(), **alert})
 
     def _verdicts(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the event's verdicts; those of many accounts do not fit a NOTIFY and are read from the record."""

@@ -47,20 +47,22 @@ class Refused(Exception):
         )
 
 
+SIGNAL_FATE = "No signal was stored; the body is kept in refused_webhooks."
+
+
 def _masked(given: Any, secrets: tuple[str, ...]) -> Any:
     return mask_values(given, secrets) if isinstance(given, str) else given
 
 
-def invalid(error: InvalidSignal) -> Refused:
-    """Return the 400 for a body that can never be valid."""
+def invalid(error: InvalidSignal, *, code: str = "invalid_signal", fate: str = SIGNAL_FATE) -> Refused:
+    """Return the 400 for a request that can never be valid; ``fate`` says what became of it."""
     names = ", ".join(problem.field for problem in error.problems)
-    message = f"The body was refused because of: {names}. No signal was stored; the body is kept in refused_webhooks."
-    return Refused(400, "invalid_signal", message, error.problems)
+    return Refused(400, code, f"The request was refused because of: {names}. {fate}", error.problems)
 
 
-def too_large(limit: int) -> Refused:
+def too_large(limit: int, *, fate: str = SIGNAL_FATE) -> Refused:
     """Return the 413 for a body beyond the limit in bytes."""
-    message = f"The body is larger than {limit} bytes. No signal was stored; its beginning is kept in refused_webhooks."
+    message = f"The body is larger than {limit} bytes. {fate}"
     problem = FieldProblem(field="body", given=f"more than {limit} bytes", accepted=f"at most {limit} bytes")
     return Refused(413, "body_too_large", message, (problem,))
 

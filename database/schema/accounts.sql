@@ -167,6 +167,7 @@ CREATE TABLE IF NOT EXISTS account_overrides (
     set_at             TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     expires_at         TIMESTAMPTZ NOT NULL,
     withdrawn_at       TIMESTAMPTZ,
+    withdrawn_by       TEXT,
     CONSTRAINT expires_after_it_was_set CHECK (expires_at > set_at)
 );
 CREATE INDEX IF NOT EXISTS idx_account_overrides_in_force

@@ -152,7 +152,7 @@ FROM counted
 -- name: set_override
 -- A new override replaces the one in force.
 WITH withdrawn AS (
-    UPDATE account_overrides SET withdrawn_at = clock_timestamp()
+    UPDATE account_overrides SET withdrawn_at = clock_timestamp(), withdrawn_by = %(set_by)s
     WHERE firm_code = %(firm_code)s AND program_id = %(program_id)s AND withdrawn_at IS NULL
 ), added AS (
     INSERT INTO account_overrides (firm_code, program_id, figures, reason, set_by, expires_at)
@@ -174,3 +174,73 @@ INSERT INTO rule_sets (digest, id, version, content)
 SELECT r.digest, r.id, r.version, r.content
 FROM json_to_recordset(%(rule_sets)s::json) AS r (digest TEXT, id TEXT, version DATE, content JSONB)
 ON CONFLICT (digest) DO NOTHING
+
+-- name: equity_curve
+-- Of each stretch of time the first, the lowest, the highest and the last point; every point where there are few.
+-- All points of the range are looked at in the index of told_once alone; only the chosen ones are fetched.
+WITH ends AS MATERIALIZED (
+    SELECT min(observed_at) AS first_at,
+           (max(observed_at) - min(observed_at)) / %(stretches)s + interval '1 microsecond' AS stride
+    FROM account_snapshots
+    WHERE firm_code = %(firm_code)s AND program_id = %(program_id)s
+      AND observed_at >= %(since)s AND observed_at <= %(until)s AND equity IS NOT NULL
+), stretch AS MATERIALIZED (
+    SELECT count(*) AS points, min(s.observed_at) AS first_at, max(s.observed_at) AS last_at,
+           min(s.equity) AS lowest, max(s.equity) AS highest
+    FROM account_snapshots s, ends
+    WHERE s.firm_code = %(firm_code)s AND s.program_id = %(program_id)s
+      AND s.observed_at >= %(since)s AND s.observed_at <= %(until)s AND s.equity IS NOT NULL
+    GROUP BY date_bin(ends.stride, s.observed_at, ends.first_at)
+), chosen AS (
+    SELECT p.*
+    -- There are no more; without the limits the planner reckons with as many as there are points.
+    FROM (SELECT * FROM stretch LIMIT %(stretches)s) stretch, LATERAL (
+        (SELECT * FROM account_snapshots s
+         WHERE s.firm_code = %(firm_code)s AND s.program_id = %(program_id)s AND s.observed_at = stretch.first_at
+           AND s.equity IS NOT NULL
+         ORDER BY s.equity LIMIT 1)
+        UNION
+        (SELECT * FROM account_snapshots s
+         WHERE s.firm_code = %(firm_code)s AND s.program_id = %(program_id)s AND s.observed_at = stretch.last_at
+           AND s.equity IS NOT NULL
+         ORDER BY s.equity DESC LIMIT 1)
+        UNION
+        (SELECT * FROM account_snapshots s
+         WHERE s.firm_code = %(firm_code)s AND s.program_id = %(program_id)s
+           AND s.observed_at >= stretch.first_at AND s.observed_at <= stretch.last_at AND s.equity = stretch.lowest
+         ORDER BY s.observed_at LIMIT 1)
+        UNION
+        (SELECT * FROM account_snapshots s
+         WHERE s.firm_code = %(firm_code)s AND s.program_id = %(program_id)s
+           AND s.observed_at >= stretch.first_at AND s.observed_at <= stretch.last_at AND s.equity = stretch.highest
+         ORDER BY s.observed_at LIMIT 1)
+    ) p
+    WHERE (SELECT sum(points) FROM stretch) > %(points)s
+    UNION ALL
+    (SELECT s.* FROM account_snapshots s
+     WHERE s.firm_code = %(firm_code)s AND s.program_id = %(program_id)s
+       AND s.observed_at >= %(since)s AND s.observed_at <= %(until)s AND s.equity IS NOT NULL
+       AND (SELECT sum(points) FROM stretch) <= %(points)s
+     ORDER BY s.observed_at LIMIT %(points)s)
+)
+SELECT c.observed_at, c.equity, c.balance,
+       COALESCE(c.high_water_mark, GREATEST(before.high_water_mark, c.equity)) AS high_water_mark,
+       COALESCE(c.floor, before.floor) AS floor, COALESCE(c.daily_floor, before.daily_floor) AS daily_floor
+FROM chosen c
+-- What came late was kept without marks and floors: those of the moment before it held.
+LEFT JOIN LATERAL (
+    SELECT known.high_water_mark, known.floor, known.daily_floor FROM account_snapshots known
+    WHERE c.kind = 'LATE' AND known.firm_code = c.firm_code AND known.program_id = c.program_id
+      AND known.observed_at <= c.observed_at AND known.kind NOT IN ('LATE', 'NO_DATA')
+    ORDER BY known.observed_at DESC LIMIT 1
+) before ON true
+ORDER BY c.observed_at, c.id
+
+-- name: list_alerts
+SELECT id, firm_code, program_id, rule, mark, is_event, severity, value, limit_value, raised_at, cleared_at
+FROM account_alerts
+WHERE (%(firm_code)s::text IS NULL OR firm_code = %(firm_code)s)
+  AND (%(program_id)s::integer IS NULL OR program_id = %(program_id)s)
+  AND (NOT %(only_open)s OR (cleared_at IS NULL AND NOT is_event))
+ORDER BY raised_at DESC, id DESC
+LIMIT %(limit)s
