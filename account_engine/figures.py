@@ -100,6 +100,6 @@ def peak_of(tracked: Tracked, rules: AccountRules) -> Decimal | None:
 
 
 def _higher(mark: Mark | None, figure: Decimal | None, at: datetime) -> Mark | None:
-    if figure is None or (mark is not None and figure <= mark.value):
+    if figure is None or (mark is not None and (figure < mark.value or (figure == mark.value and at >= mark.at))):
         return mark
     return Mark(value=figure, at=at)

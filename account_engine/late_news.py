@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from account_engine.daily_history import DayRecord
 from account_engine.drawdown import DayClose, Reading, Standing, advance, begin, raise_mark, start_day
-from account_engine.figures import Pair, pair_after, raised, raised_at_close, stretched
+from account_engine.figures import Pair, pair_after, peak_of, raised, raised_at_close, stretched
 from account_engine.firm_days import with_standing
 from account_engine.tracked import Day, Mark, Outcome, Reset, Snapshot, SnapshotKind, Step, Tracked
 from domain.account_update import AccountUpdate
@@ -36,7 +36,15 @@ def late(tracked: Tracked, update: AccountUpdate, rules: AccountRules, days: Seq
         after = with_standing(after, _raised(standing, rule, pair, tracked.observed_at), update.at)
     if day is not None and name == day.day and pair.equity is not None:
         after = replace(after, day=stretched(day, pair.equity))
-    return kept_late(after, update, rules)
+    return kept_late(_fallen(tracked, after, rules), update, rules)
+
+
+def _fallen(before: Tracked, after: Tracked, rules: AccountRules) -> Tracked:
+    """Return the account with its fall below the peak counted from the new peak, where it was counted from the old."""
+    old, new, equity = peak_of(before, rules), peak_of(after, rules), after.figures.get("equity")
+    if old is None or new is None or equity is None or after.figures.get("drawdown") != equity - old:
+        return after
+    return replace(after, figures={**after.figures, "drawdown": equity - new})
 
 
 def kept_late(after: Tracked, update: AccountUpdate, rules: AccountRules) -> Step:
@@ -139,8 +147,18 @@ def _held_against(
     """Return the standing with what an equity of an earlier moment shows to have been reached then."""
     then = replace(standing, daily_floor=None) if started is None else _on(started, standing)
     # Of where this leads only what was reached is taken over: neither equity nor marks are those of the moment.
-    then = advance(rule, replace(then, floor=_floor_then(tracked, rule, news.at)), news)
-    return replace(standing, breached_at=then.breached_at, daily_breached_at=then.daily_breached_at)
+    unjudged = replace(then, floor=_floor_then(tracked, rule, news.at), breached_at=None, daily_breached_at=None)
+    then = advance(rule, unjudged, news)
+    return replace(
+        standing,
+        breached_at=_first(standing.breached_at, then.breached_at),
+        daily_breached_at=_first(standing.daily_breached_at, then.daily_breached_at),
+    )
+
+
+def _first(*moments: datetime | None) -> datetime | None:
+    """Return the earliest: of two breaches the first is the one, whichever was heard of first."""
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _on(started: Standing, standing: Standing) -> Standing:

@@ -60,7 +60,9 @@ def test_late_news_is_history_and_raises_marks_only() -> None:
         intraday=Mark(value=Decimal(52100), at=NOON + timedelta(seconds=5)),
         closed=Mark(value=Decimal(51900), at=NOON + timedelta(seconds=5)),
     )
-    assert (step.tracked.figures, step.tracked.observed_at) == (before.figures, before.observed_at)
+    # The fall below the peak follows the peak; every other figure is that of the newest news.
+    assert step.tracked.figures == {**before.figures, "drawdown": Decimal(50400 - 52100)}
+    assert step.tracked.observed_at == before.observed_at
     assert (account.day.high_equity, account.day.low_equity) == (52100, 50400)
     assert (account.standing.floor, account.standing.locked) == (50100, True)
     assert account.tracked.floor_locked_at == NOON + timedelta(seconds=5)
