@@ -16,8 +16,10 @@ from flask import Flask
 from flask_socketio import SocketIO
 from gunicorn.app.wsgiapp import WSGIApplication
 
+from config import account_rules
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
+from database.account_history import AccountHistory
 from database.connection import Database
 from database.events import EventListener
 from database.queue import TaskQueue
@@ -25,7 +27,8 @@ from database.signals import SignalStore
 from database.startup import OpenedDatabase, open_database, prepare_schema
 from execution_router import router_of
 from routing.account_keeper import AccountKeeper
-from routing.tracked_accounts import heard_of_account, tracked_accounts, tracker_of
+from routing.tracked_accounts import is_of_account, tracked_accounts, tracker_of, utc_now
+from web.accounts import account_routes
 from web.banner import banner
 from web.enqueue import (
     STORE_KEY,
@@ -86,7 +89,7 @@ class Service:
         self._stopping = threading.Event()
         self._starter = threading.Thread(target=self._start_when_ready, name="starter", daemon=True)
         results = TaskQueue(self._router_database, worker="reader", lease=settings.task_lease)
-        feed = LiveFeed(self.socketio, settings, results.result_of)
+        feed = LiveFeed(self.socketio, settings, results.result_of, tracker)
         self._listener = EventListener(
             opened.url,
             on_event=lambda event: self._on_event(feed, event),
@@ -98,6 +101,17 @@ class Service:
         """Return the WSGI application."""
         app = Flask(__name__, static_folder=None)
         app.register_blueprint(webhook_routes(self._intake, self.store, wake=self.router.wake))
+        app.register_blueprint(
+            account_routes(
+                self.settings,
+                tracker_of(self.states),
+                AccountHistory(self.database),
+                names=self.settings.account_names(),
+                rules_of=lambda key: account_rules(key, self.settings),
+                clock=utc_now,
+                logger=self.logger,
+            )
+        )
         app.register_blueprint(health_routes(self.settings, self.database, router_alive=self.router.is_alive))
         install_error_answers(app, self.logger)
         self.socketio.init_app(app, async_mode="threading")
@@ -134,8 +148,7 @@ class Service:
         self.router.wake()
 
     def _on_event(self, feed: LiveFeed, event: str) -> None:
-        # A signal's text is read only where somebody listens: a burst of them must not slow the webhook down.
-        if not heard_of_account(tracker_of(self.states), event) and self.settings.router_enabled:
+        if self.settings.router_enabled and not is_of_account(event):
             self.router.wake()
         feed.deliver(event)
 

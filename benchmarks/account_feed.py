@@ -196,7 +196,7 @@ def _long_history(web: Web, tables: Tables, size: Size) -> dict[str, float]:
         """
         INSERT INTO account_snapshots (
             firm_code, program_id, observed_at, received_at, kind, source, firm_day, equity, balance)
-        SELECT 'APEX', 1, moment, moment, 'UPDATE', 'PLATFORM', moment::date, 50000 + n % 1000, 50000
+        SELECT 'APEX', 1, moment, moment, 'UPDATE', 'PLATFORM', moment::date, 50000 + n %% 1000, 50000
         FROM (SELECT n, now() - interval '1 day' - n * interval '1 second' AS moment
               FROM generate_series(1, %(snapshots)s) n) AS made
         """,

@@ -34,11 +34,18 @@ def tracker_of(states: AccountStateManager) -> AccountTracker:
     return states.tracker
 
 
+def is_of_account(event: str) -> bool:
+    """Return whether an event's text is of an account that changed, without reading it."""
+    return f'"{CHANGED}"' in event
+
+
 def heard_of_account(tracker: AccountTracker, event: str) -> bool:
     """Let the tracker know of an account that another process changed; return whether the event is of an account."""
-    if CHANGED not in event:
+    if not is_of_account(event):
         return False
     told = json.loads(event)
+    if told.get("event") != CHANGED:
+        return False
     tracker.heard(AccountKey(told["firm_code"], told["program_id"]), told["version"])
     return True
 
