@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,14 @@ def worker_process(database_url: str, log: Path, **environment: str) -> Iterator
 
 
 @contextmanager
+def clock_process(database_url: str, log: Path, now: datetime, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start ``tests/clock_process.py`` with its time at ``now``; what it logs says what it did."""
+    arguments = ["tests/clock_process.py", database_url, now.isoformat(), *options]
+    with _process(arguments, log, {"PYTHONPATH": str(REPOSITORY)}) as process:
+        yield process
+
+
+@contextmanager
 def _process(arguments: list[str], log: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     full = {**inherited, "HOST": "127.0.0.1", "PYTHONUNBUFFERED": "1", **environment}
@@ -118,6 +127,7 @@ def _process(arguments: list[str], log: Path, environment: Mapping[str, str]) ->
         yield process
     finally:
         if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(15)

@@ -32,6 +32,7 @@ WITH given AS MATERIALIZED (
            s.day_pl, s.high_water_mark, s.floor, s.daily_floor
     FROM json_populate_recordset(NULL::account_snapshots, %(snapshots)s::json) s
     JOIN written USING (firm_code, program_id)
+    ORDER BY s.observed_at
     ON CONFLICT DO NOTHING
 ), restart AS (
     INSERT INTO account_restarts (firm_code, program_id, life, restarted_at, reason, set_by)
@@ -45,6 +46,7 @@ WITH given AS MATERIALIZED (
            r.released
     FROM json_populate_recordset(NULL::account_resets, %(resets)s::json) r
     JOIN written USING (firm_code, program_id)
+    ORDER BY r.day
     ON CONFLICT (firm_code, program_id, day) DO UPDATE SET
         closing_balance = EXCLUDED.closing_balance, closing_equity = EXCLUDED.closing_equity,
         figures_at = EXCLUDED.figures_at
