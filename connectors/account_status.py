@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from domain.account_update import FIGURES, AccountUpdate, Source
@@ -13,6 +14,8 @@ from domain.money import optional_decimal
 
 # Clocks differ a little. Figures from further ahead would make everything that is told until then look late.
 CLOCKS_DIFFER = timedelta(seconds=60)
+# A longest holiday, amply. A firm that never saw the account may answer with the beginning of 1970.
+OLDEST = timedelta(days=31)
 
 
 class InvalidStatus(ValueError):
@@ -28,9 +31,8 @@ def read_status(status: Mapping[str, Any], *, asked_at: datetime, received_at: d
     ISO 8601 with an offset; without it they are as of ``asked_at``. ``positions``: a list of dictionaries.
     ``connected`` False: the firm's figures mean nothing at the moment. Further keys are left alone.
 
-    Raises InvalidStatus with the key and the value where one cannot be read, where there is no figure at all, where
-    the time is ahead of ours, and for an equity or balance of exactly 0: a platform that is not connected shows zeros,
-    and an account that reaches a limit by such a figure is lost for good.
+    Raises InvalidStatus with the key and the value where one cannot be read, where there is no figure at all, and where
+    the time is ahead of ours or over a month ago.
     """
     if not isinstance(status, Mapping):
         raise InvalidStatus(f"{status!r} is no dictionary of figures")
@@ -46,11 +48,21 @@ def read_status(status: Mapping[str, Any], *, asked_at: datetime, received_at: d
         raise InvalidStatus(str(error)) from error
     if not figures:
         raise InvalidStatus(f"none of {', '.join(FIGURES)} is in it: {sorted(map(str, status))}")
-    for name in ("equity", "balance"):
-        if figures.get(name) == 0:
-            raise InvalidStatus(f"{name}: {status[name]!r} is what a platform shows that is not connected")
     told = AccountUpdate.of(figures, at=at, received_at=received_at, source=Source.FIRM_API)
     return replace(told, positions=_positions(status.get("positions")))
+
+
+def refuse_zeros(update: AccountUpdate, levels: Iterable[Decimal | None]) -> None:
+    """Raise InvalidStatus for an equity or balance of exactly 0 on an account that would be lost or stopped by it.
+
+    ``levels``: what equity must stay above, in dollars. A platform that is not connected shows zeros; an account that
+    starts at 0 has its levels below.
+    """
+    reached = [level for level in levels if level is not None and level >= 0]
+    if reached and 0 in (update.equity, update.balance):
+        raise InvalidStatus(
+            f"equity or balance is 0, as on a platform without a connection; a level is at {reached[0]}"
+        )
 
 
 def _time(told: object, asked_at: datetime, received_at: datetime) -> datetime:
@@ -67,6 +79,8 @@ def _time(told: object, asked_at: datetime, received_at: datetime) -> datetime:
     if at - received_at > CLOCKS_DIFFER:
         ahead = int((at - received_at).total_seconds())
         raise InvalidStatus(f"at: {told!r} is {ahead} s ahead of this machine's clock")
+    if received_at - at > OLDEST:
+        raise InvalidStatus(f"at: {told!r} is more than {OLDEST.days} days ago")
     return at
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from account_engine.account_tracker import AccountTracker
-from connectors.account_status import InvalidStatus, read_status
+from connectors.account_status import InvalidStatus, read_status, refuse_zeros
 from connectors.base_connector import Connector
 from domain.account import AccountKey
 from routing.leader_loop import LeaderLoop, Leads
@@ -86,4 +86,7 @@ class StatusPoller:
         status = connector.get_account_status(key.program_id)
         if status is None:
             raise InvalidStatus("the firm says nothing of the account")
-        self._tracker.take(key, read_status(status, asked_at=asked_at, received_at=self._clock()))
+        update = read_status(status, asked_at=asked_at, received_at=self._clock())
+        standing = self._tracker.view(key).standing
+        refuse_zeros(update, (standing.floor, standing.daily_floor))
+        self._tracker.take(key, update)

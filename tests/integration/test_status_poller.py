@@ -122,7 +122,7 @@ def failing(_: AccountKey) -> Any:
         (lambda _: {}, "none of equity"),
         (lambda _: "<html>", "'<html>' is no dictionary"),
         (lambda _: {"equity": "NaN"}, "equity: 'NaN' is not a finite number"),
-        (lambda _: {"equity": 0, "balance": 0}, "equity: 0 is what a platform shows that is not connected"),
+        (lambda _: {"equity": 0, "balance": 0}, "equity or balance is 0, as on a platform without a connection"),
         (lambda _: {"equity": 1, "at": "2099-01-01T00:00:00Z"}, "ahead of this machine's clock"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.account_status import InvalidStatus, read_status
+from connectors.account_status import InvalidStatus, read_status, refuse_zeros
 from domain.account_update import FIGURES, AccountUpdate, Source
 
 ASKED = datetime(2026, 11, 18, 17, 0, tzinfo=UTC)
@@ -44,7 +44,7 @@ def test_a_status_is_read_exactly() -> None:
         (None, ASKED),
         ("2026-11-18T17:59:00+01:00", ASKED - timedelta(minutes=1)),
         ("2026-11-18T16:59:00Z", ASKED - timedelta(minutes=1)),
-        (ASKED - timedelta(days=3), ASKED - timedelta(days=3)),
+        (ANSWERED - timedelta(days=31), ANSWERED - timedelta(days=31)),
         (ANSWERED + timedelta(seconds=60), ANSWERED + timedelta(seconds=60)),
     ],
 )
@@ -71,9 +71,6 @@ def test_a_firm_without_a_connection_says_nothing_of_the_account() -> None:
         ({**STATUS, "equity": float("inf")}, "equity: inf is not a finite number"),
         ({**STATUS, "day_pl": True}, "day_pl: True is not a number"),
         ({**STATUS, "equity": {}}, "equity: {} is not a number"),
-        ({**STATUS, "equity": 0}, "equity: 0 is what a platform shows that is not connected"),
-        ({**STATUS, "equity": "0.00"}, "equity: '0.00' is what"),
-        ({"balance": 0, "unrealized_pl": 0}, "balance: 0 is what"),
         ({**STATUS, "connected": "no"}, "connected: 'no' is neither True nor False"),
         ({"connected": None}, "connected: None is neither"),
         ({**STATUS, "at": "yesterday"}, "at: 'yesterday' is no time in ISO 8601"),
@@ -82,6 +79,8 @@ def test_a_firm_without_a_connection_says_nothing_of_the_account() -> None:
         ({**STATUS, "at": 1763485200}, "at: 1763485200 is no time with an offset"),
         ({**STATUS, "at": ANSWERED + timedelta(seconds=60, microseconds=1)}, "60 s ahead of this machine's clock"),
         ({**STATUS, "at": "2099-01-01T00:00:00Z"}, "ahead of this machine's clock"),
+        ({**STATUS, "at": ANSWERED - timedelta(days=31, microseconds=1)}, "at: .* is more than 31 days ago"),
+        ({**STATUS, "at": "1970-01-01T00:00:00Z"}, "is more than 31 days ago"),
         ({**STATUS, "positions": {"NQ": 1}}, "positions: {'NQ': 1} is no list"),
         ({**STATUS, "positions": ["NQ"]}, r"positions: \['NQ'\] is no list of dictionaries"),
         ({**STATUS, "positions": [{"since": ASKED}]}, "positions: datetime has no place in a record"),
@@ -90,6 +89,29 @@ def test_a_firm_without_a_connection_says_nothing_of_the_account() -> None:
 def test_what_cannot_be_is_refused_with_its_reason(status: object, because: str) -> None:
     with pytest.raises(InvalidStatus, match=because):
         read(status)
+
+
+@pytest.mark.parametrize("status", [{"equity": 0}, {"equity": "0.00", "balance": 1}, {"equity": 5, "balance": 0}])
+@pytest.mark.parametrize(
+    ("levels", "refused"),
+    [
+        ((Decimal(48000), None), True),
+        ((None, Decimal(49000)), True),
+        ((Decimal(0), Decimal(-1)), True),
+        ((Decimal("-0.01"), None), False),
+        ((None, None), False),
+    ],
+)
+def test_zeros_are_refused_where_an_account_would_be_lost_by_them(
+    status: dict[str, Any], levels: tuple[Decimal | None, Decimal | None], refused: bool
+) -> None:
+    if refused:
+        with pytest.raises(InvalidStatus, match="is 0, as on a platform without a connection"):
+            refuse_zeros(read(status), levels)
+    else:
+        refuse_zeros(read(status), levels)
+    refuse_zeros(read(STATUS), levels)
+    refuse_zeros(read({"day_pl": 0}), levels)
 
 
 anything = st.recursive(
@@ -109,4 +131,3 @@ def test_no_answer_whatever_does_anything_but_be_read_or_refused(status: object)
         return
     assert update.no_data or update.figures()
     assert all(figure.is_finite() for figure in update.figures().values())
-    assert update.equity != 0
