@@ -166,13 +166,14 @@ def _children(pid: int) -> list[str]:
 def _events(web: Web, size: Size) -> list[float]:
     """Return the milliseconds from just before a POST to its event at a Socket.IO client, one at a time."""
     heard: dict[Any, float] = {}
-    arrived = threading.Event()
+    arrived = threading.Condition()
     client = socketio.Client(reconnection=False)
 
     @client.on("account_update")  # type: ignore[untyped-decorator]
     def keep(standing: dict[str, Any]) -> None:
-        heard[standing["equity"]] = time.perf_counter()
-        arrived.set()
+        with arrived:
+            heard.setdefault(standing["equity"], time.perf_counter())
+            arrived.notify_all()
 
     client.connect(web.url, transports=["websocket"], auth={"token": TOKEN}, wait_timeout=5)
     connection = Connection(web.port)
@@ -180,11 +181,11 @@ def _events(web: Web, size: Size) -> list[float]:
     for number in range(size.events + 3):
         time.sleep(random.uniform(0.02, 0.04))
         equity = START + number + 0.25
-        arrived.clear()
         began = time.perf_counter()
         checked(connection.ask(_update(1, equity)), "current")
-        if not arrived.wait(PATIENCE_SECONDS) or equity not in heard:
-            raise WrongAnswer(f"no event of the update to {equity} within {PATIENCE_SECONDS} s")
+        with arrived:
+            if not arrived.wait_for(lambda equity=equity: equity in heard, PATIENCE_SECONDS):  # type: ignore[misc]
+                raise WrongAnswer(f"no event of the update to {equity} within {PATIENCE_SECONDS} s")
         taken.append((heard[equity] - began) * 1000)
     client.disconnect()
     return taken[3:]
