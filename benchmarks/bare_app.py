@@ -7,7 +7,8 @@ import json
 from flask import Flask, Response, jsonify, request
 
 from config.settings import load_settings
-from database.connection import Database, statements
+from database.connection import Database
+from database.statements import statements
 
 PATH = "/bare"
 TABLE = """

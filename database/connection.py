@@ -6,19 +6,18 @@ import json
 import select
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
 from typing import Any, Self
 
 import psycopg2
 import psycopg2.extensions
 import psycopg2.extras
 
+from database.statements import prepared_forms, statements
+
 Row = dict[str, Any]
-SQL_FOLDER = Path(__file__).parent / "sql"
 CONNECT_TIMEOUT_SECONDS = 2
 
 
@@ -34,17 +33,12 @@ class StatementRefused(Exception):
     """PostgreSQL refused what was sent; sending it again would be refused again."""
 
 
-@cache
-def statements() -> Mapping[str, str]:
-    """Return every statement of ``database/sql`` by its name, the word behind ``-- name:``."""
-    found: dict[str, str] = {}
-    for file in sorted(SQL_FOLDER.glob("*.sql")):
-        for block in file.read_text(encoding="utf-8").split("-- name: ")[1:]:
-            name, _, text = block.partition("\n")
-            if name.strip() in found:
-                raise ValueError(f"statement {name.strip()} is defined twice, again in {file.name}")
-            found[name.strip()] = text.strip()
-    return found
+class _Connection(psycopg2.extensions.connection):
+    """A connection that knows which statements the server has prepared for it."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.prepared: set[str] = set()
 
 
 class Transaction:
@@ -56,7 +50,14 @@ class Transaction:
     def rows(self, name: str, /, **values: Any) -> list[Row]:
         """Run a named statement and return its rows."""
         with _translated(), self._connection.cursor() as cursor:
-            cursor.execute(statements()[name], values)
+            form = prepared_forms().get(name)
+            if form is not None and isinstance(self._connection, _Connection):
+                if name not in self._connection.prepared:
+                    cursor.execute(form[0])
+                    self._connection.prepared.add(name)
+                cursor.execute(form[1], values)
+            else:
+                cursor.execute(statements()[name], values)
             columns = [column.name for column in cursor.description or ()]
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()] if columns else []
 
@@ -179,6 +180,7 @@ def connect(
             url,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             application_name=name,
+            connection_factory=_Connection,
             keepalives_idle=10,
             keepalives_interval=5,
             keepalives_count=3,

@@ -1,4 +1,4 @@
--- name: write_accounts
+-- name: write_accounts (prepared)
 -- States, history, days, resets and alerts of many accounts in one statement. A state that was worked out from an older
 -- version than the one that is there writes nothing, and nothing of its account is written with it.
 WITH given AS MATERIALIZED (

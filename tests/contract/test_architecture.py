@@ -46,7 +46,7 @@ def test_only_one_module_knows_the_driver() -> None:
 
 
 def test_every_statement_that_is_run_by_name_exists_and_every_statement_is_run() -> None:
-    from database.connection import statements
+    from database.statements import statements
 
     run: set[str] = set()
     for module in modules():

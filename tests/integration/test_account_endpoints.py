@@ -633,7 +633,7 @@ def test_exactly_as_many_points_as_asked_for_are_not_thinned_out(site: Site, sql
 
 
 def test_standing_and_curve_never_walk_over_the_table_of_snapshots(sql: Sql) -> None:
-    from database.connection import statements
+    from database.statements import statements
 
     keep_snapshots(sql, 6_000, accounts=10)
     sql("VACUUM ANALYZE account_snapshots")

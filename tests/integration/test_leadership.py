@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from database.connection import DatabaseUnavailable, statements
+from database.connection import DatabaseUnavailable
 from database.leadership import ACCOUNT_CLOCK_LOCK, Leadership
+from database.statements import statements
 from tests.conftest import Sql
 from tests.processes import wait_until
 
