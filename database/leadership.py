@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 
 from database.connection import DatabaseUnavailable, Session
 
@@ -53,6 +54,10 @@ class Leadership:
     def resign(self) -> None:
         """Let another process lead; asking again makes this one a candidate again."""
         with self._asking:
+            if self._session is not None and self._leads:
+                # Closing alone frees the lock only once the server has noticed.
+                with suppress(DatabaseUnavailable):
+                    self._session.rows("stop_leading", lock=self._lock)
             self._leave("This process leads no more")
 
     def _ask(self, session: Session) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from database.connection import Database, StatementRefused
 from database.statements import prepared_forms, statements
 
-EMPTY = dict.fromkeys(
+EMPTY: dict[str, Any] = dict.fromkeys(
     ("states", "snapshots", "restarts", "resets", "days", "raised", "cleared", "events"),
     "[]",
 )
