@@ -57,7 +57,7 @@ class Leadership:
             if self._session is not None and self._leads:
                 # Closing alone frees the lock only once the server has noticed.
                 with suppress(DatabaseUnavailable):
-                    self._session.rows("stop_leading", lock=self._lock)
+                    self._session.rows("stop_leading")
             self._leave("This process leads no more")
 
     def _ask(self, session: Session) -> bool:

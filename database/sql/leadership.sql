@@ -3,4 +3,5 @@
 SELECT pg_try_advisory_lock(%(lock)s) AS leads
 
 -- name: stop_leading
-SELECT pg_advisory_unlock(%(lock)s) AS freed
+-- However often it was taken; this session holds no other.
+SELECT pg_advisory_unlock_all()
