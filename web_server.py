@@ -16,7 +16,6 @@ from flask import Flask
 from flask_socketio import SocketIO
 from gunicorn.app.wsgiapp import WSGIApplication
 
-from config import account_rules
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from database.account_history import AccountHistory
@@ -107,7 +106,7 @@ class Service:
                 tracker_of(self.states),
                 AccountHistory(self.database),
                 names=self.settings.account_names(),
-                rules_of=lambda key: account_rules(key, self.settings),
+                rules_of=tracker_of(self.states).rules_of,
                 clock=utc_now,
                 logger=self.logger,
             )

@@ -28,6 +28,8 @@ from domain.rule_set import AccountRules
 TRIES = 20
 # A burst of signals asks for the same view again and again. Whatever is told of an account makes a new one at once.
 VIEW_SECONDS = timedelta(seconds=0.2)
+# An account that is told of several times a second needs no clock.
+FRESH = timedelta(seconds=1)
 # Figures of a day may still be on their way when it ends; news from after the end closes it without waiting.
 RESET_GRACE = timedelta(seconds=5)
 # What may have to be put on record of an account before any figure came, an alert, is the program's own word.
@@ -142,6 +144,16 @@ class AccountTracker:
             return apply(known.tracked, update, rules, known.days)
 
         return self._change(key, step, told=update.daily_pl)
+
+    def rules_of(self, key: AccountKey) -> AccountRules:
+        """Return the rules in force of an account."""
+        return self._rules_of(key)
+
+    def is_fresh(self, key: AccountKey) -> bool:
+        """Return whether news of an account came just now, which has closed its days and judged it already."""
+        cached = self._cache.get(key)
+        received_at = None if cached is None else cached.tracked.received_at
+        return received_at is not None and timedelta(0) <= self._clock() - received_at < FRESH
 
     def let_time_pass(self, key: AccountKey) -> Taken:
         """Close the days that have ended and judge the account as of now; writes only where that changes something."""

@@ -60,7 +60,8 @@ class AccountClock:
         for key in tuple(self._accounts):
             if self._loop.stopping.is_set():
                 return
-            self._let_time_pass(key)
+            if not self._tracker.is_fresh(key):
+                self._let_time_pass(key)
 
     def _let_time_pass(self, key: AccountKey) -> None:
         try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
+
+import orjson
 
 from account_engine import AccountStateManager
 from account_engine.account_tracker import AccountTracker
@@ -43,7 +44,7 @@ def heard_of_account(tracker: AccountTracker, event: str) -> bool:
     """Let the tracker know of an account that another process changed; return whether the event is of an account."""
     if not is_of_account(event):
         return False
-    told = json.loads(event)
+    told = orjson.loads(event)
     if told.get("event") != CHANGED:
         return False
     tracker.heard(AccountKey(told["firm_code"], told["program_id"]), told["version"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import orjson
 from flask_socketio import SocketIO
 
 from account_engine.account_view import AccountView
@@ -70,7 +70,7 @@ class LiveFeed:
         """
         if self._listeners <= 0 and f'"{ACCOUNT_CHANGED}"' not in text:
             return
-        event = json.loads(text)
+        event = orjson.loads(text)
         name = event.get("event")
         if name == ACCOUNT_CHANGED:
             self._account_changed(event)
