@@ -74,8 +74,6 @@ class LiveFeed:
         name = event.get("event")
         if name == ACCOUNT_CHANGED:
             self._account_changed(event)
-        elif self._listeners <= 0:
-            return
         elif name == "signal_stored":
             self._socketio.emit("signal_stored", event)
         elif name == "task_finished":

@@ -487,14 +487,15 @@ def test_the_days_are_ours_beside_the_platforms(site: Site) -> None:
 
 
 def test_days_before_a_new_start_are_shown_and_not_counted(site: Site) -> None:
-    site.told(UPDATE, message(0, 0, account_id="Express 50K", cash_value=0, daily_pnl_history={"2026-11-17": 300}))
+    history = {"2026-11-17": 300, "2026-11-18": 100}
+    site.told(UPDATE, message(0, 0, account_id="Express 50K", cash_value=0, daily_pnl_history=history))
     site.clock.now += timedelta(seconds=5)
     site.told("/api/v1/accounts/FTMO/1/restart", SIGNED)
 
     told = site.get("/api/v1/accounts/FTMO/1/days")
 
-    assert [row["day"] for row in told["days"]] == ["2026-11-17"]
-    assert (told["since"], told["trading_days"], told["min_days_left"]) == ("2026-11-18", 0, 5)
+    assert [row["day"] for row in told["days"]] == ["2026-11-17", "2026-11-18"]
+    assert (told["since"], told["trading_days"], told["min_days_left"]) == ("2026-11-18", 1, 4)
 
 
 def test_alerts_are_listed_newest_first_and_by_account(site: Site) -> None:
@@ -530,6 +531,18 @@ def test_alerts_are_listed_newest_first_and_by_account(site: Site) -> None:
         ("program=1&limit=1", ["FTMO"]),
     ):
         assert [row["firm_code"] for row in site.get(f"/api/v1/alerts?{query}")["alerts"]] == firms
+
+
+def test_what_happened_once_is_no_open_alert(site: Site) -> None:
+    site.told(UPDATE, message(0, 50000))
+    site.clock.now += timedelta(days=1)
+    site.told(UPDATE, message(86400, 50000))
+    [reset] = site.get("/api/v1/alerts")["alerts"]
+    assert (reset["rule"], reset["mark"], reset["is_event"], reset["cleared_at"]) == (
+        *("DAY_RESET", "2026-11-19"),
+        *(True, None),
+    )
+    assert site.get("/api/v1/alerts?open=true")["alerts"] == []
 
 
 @pytest.mark.parametrize(
@@ -596,6 +609,8 @@ def test_few_points_are_all_shown_with_mark_and_floors(site: Site, sql: Sql) -> 
     assert {point["daily_floor"] for point in told["points"]} == {49000}
     within = site.get(f"{APEX}/equity-curve?from=2026-11-18T17:00:02Z&to=2026-11-18T17:00:03%2B00:00")
     assert [point["equity"] for point in within["points"]] == [50500, 50900]
+    moment = "2026-11-18T17:00:02Z"
+    assert len(site.get(f"{APEX}/equity-curve?from={moment}&to={moment}")["points"]) == 1
     assert site.get(f"{APEX}/equity-curve?from=2027-01-01&to=2027-01-02")["points"] == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,9 +12,10 @@ import pytest
 from account_engine.account_tracker import AccountTracker
 from account_engine.account_view import Environment
 from account_engine.standing import StandingState
-from account_engine.tracked import AccountWrite, Outcome
+from account_engine.tracked import AccountWrite, Known, Outcome
 from database.accounts import AccountRecord
 from database.connection import Database
+from domain.account import AccountKey
 from domain.account_update import AccountUpdate
 from tests.conftest import Sql
 from tests.integration.test_account_tracker import KEY, NOON, RULES, Clock, told, tracker
@@ -144,29 +145,59 @@ def test_what_is_left_over_from_before_a_new_start_is_history_and_sets_no_mark(d
 
 
 class Slow(AccountRecord):
-    """A record whose answer comes after another process has written again and told everyone."""
+    """A record whose answer comes after something else has happened, once."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self.meanwhile: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[], None] | None = None
 
     def write(self, change: AccountWrite) -> bool:
         written = super().write(change)
-        self.meanwhile()
+        self._let_happen()
         return written
 
+    def read(self, keys: Iterable[AccountKey]) -> dict[AccountKey, Known]:
+        found = super().read(keys)
+        self._let_happen()
+        return found
 
-def test_a_write_whose_answer_is_overtaken_is_not_taken_for_the_newest(database: Database) -> None:
-    clock = Clock()
-    record = Slow(database)
-    other = tracker(database, clock)
-    accounts = AccountTracker(
+    def _let_happen(self) -> None:
+        if self.meanwhile is not None:
+            happen, self.meanwhile = self.meanwhile, None
+            happen()
+
+
+def slow_tracker(record: Slow, clock: Clock) -> AccountTracker:
+    return AccountTracker(
         record,
         rules_of=lambda _: RULES,
         environment_of=lambda _: Environment(read_at=NOON),
         clock=clock,
         max_age=Decimal(300),
     )
+
+
+def test_a_read_that_is_overtaken_by_a_write_does_not_undo_it(database: Database) -> None:
+    clock = Clock()
+    tracker(database, clock).take(KEY, told(clock, "50000"))
+    record = Slow(database)
+    accounts = slow_tracker(record, clock)
+
+    def meanwhile() -> None:
+        accounts.take(KEY, told(clock, "50500", seconds=1))
+
+    record.meanwhile = meanwhile
+    accounts.view(KEY)
+
+    assert accounts.view(KEY).state["equity"] == Decimal(50500)
+
+
+def test_a_write_whose_answer_is_overtaken_is_not_taken_for_the_newest(database: Database) -> None:
+    clock = Clock()
+    record = Slow(database)
+    other = tracker(database, clock)
+    accounts = slow_tracker(record, clock)
+    accounts.view(KEY)
 
     def meanwhile() -> None:
         other.set_flags(KEY, {"paused": True}, set_by="owner", reason="news")

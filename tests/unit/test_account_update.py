@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.account_update import FIGURES, AccountUpdate, Source
-from signals.account_fields import MOST_DAYS, MOST_POSITIONS
 from signals.account_update import AccountBounds, parse_ninjatrader, parse_state
 from signals.body import read_json_object
 from signals.manual import parse_flags, parse_override, parse_signed, parse_withdrawal
@@ -371,10 +370,10 @@ def test_a_history_is_a_mapping_with_each_day_once(history: Any) -> None:
 
 
 def test_a_history_has_at_most_a_thousand_days() -> None:
-    days = {(date(2023, 1, 1) + timedelta(days=n)).isoformat(): n for n in range(MOST_DAYS + 1)}
+    days = {(date(2023, 1, 1) + timedelta(days=n)).isoformat(): n for n in range(1001)}
     assert fields_of(problems(ninjatrader, daily_pnl_history=days)) == ["daily_pnl_history"]
     del days["2023-01-01"]
-    assert len(ninjatrader(daily_pnl_history=days).daily_pl) == MOST_DAYS
+    assert len(ninjatrader(daily_pnl_history=days).daily_pl) == 1000
 
 
 def test_of_many_mistakes_the_first_are_named() -> None:
@@ -386,7 +385,7 @@ def test_of_many_mistakes_the_first_are_named() -> None:
     [
         ({}, "positions"),
         ("none", "positions"),
-        ([{}] * (MOST_POSITIONS + 1), "positions"),
+        ([{}] * 201, "positions"),
         ([{}, "NQ"], "positions.1"),
         ([{"symbol": "N\x00Q"}], "positions.0"),
         ([{"symbol\ud800": "NQ"}], "positions.0"),
@@ -399,7 +398,7 @@ def test_positions_that_cannot_be_kept_are_refused(positions: Any, field: str) -
 
 
 def test_positions_are_kept_as_they_are() -> None:
-    positions = [{"symbol": "NQ", "legs": [{"n": 1}, None, True], "text": "line\nbreak"}] * MOST_POSITIONS
+    positions = [{"symbol": "NQ", "legs": [{"n": 1}, None, True], "text": "line\nbreak"}] * 200
     assert ninjatrader(positions=positions).positions == tuple(positions)
 
 

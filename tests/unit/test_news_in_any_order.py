@@ -139,6 +139,19 @@ def test_a_breach_that_came_late_is_a_breach(family: Family, equity: str, breach
     assert standing.breached_at == (NOON + timedelta(seconds=540) if breached else None)
 
 
+@pytest.mark.parametrize(("equity", "breached"), [("48500.01", False), ("48500", True)])
+def test_a_floor_that_rose_with_the_day_before_lies_under_what_came_late_today(equity: str, breached: bool) -> None:
+    given_rules = rules(Family.TRAILING_EOD, None)
+    day = 24 * 60 * 60
+    tracked = after([news(0, 500), news(day, 500)], given_rules)
+    told = replace(news(day - 60, 0), equity=Decimal(equity), unrealized_pl=None)
+
+    standing = apply(tracked, told, given_rules).tracked.standing
+
+    assert standing is not None
+    assert (standing.floor, standing.breached_at is not None) == (Decimal(48500), breached)
+
+
 @pytest.mark.parametrize(("equity", "reached"), [("49000.01", False), ("49000", True), ("48999.99", True)])
 def test_a_daily_limit_reached_late_in_its_own_day_is_reached(equity: str, reached: bool) -> None:
     standing = late(Family.TRAILING_INTRADAY, equity).tracked.standing
