@@ -104,7 +104,8 @@ class Service:
             account_routes(
                 self.settings,
                 tracker_of(self.states),
-                AccountHistory(self.database),
+                # A long history may take longer to read than a webhook may take to answer.
+                AccountHistory(self._router_database),
                 names=self.settings.account_names(),
                 rules_of=tracker_of(self.states).rules_of,
                 clock=utc_now,

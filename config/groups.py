@@ -77,7 +77,7 @@ class ServiceSettings:
     )
     api_token: Annotated[
         Text,
-        operational("Token that opens live events and health details to other machines; unset: to none"),
+        operational("Token for account updates and orders, and from other machines for live events and all details"),
     ] = field(default=None, repr=False)
     router_enabled: Annotated[
         OnOff, operational("Whether the web process routes too; `false` where separate workers do")

@@ -275,12 +275,28 @@ ANSWERS: dict[str, list[Row]] = {
             "source": "PROGRAM",
             "age_seconds": "",
         },
+        # Its environment says that it has lost its day: the alerts of that are all there is on record of it.
+        {
+            "firm": "FTMO",
+            "program": "2",
+            "equity": "",
+            "day_pl": "",
+            "daily_room": "",
+            "floor_room": "",
+            "high_water_mark": "",
+            "source": "PROGRAM",
+            "age_seconds": "",
+        },
     ],
     "open_alerts": rows_of("severity", "firm", "program", "rule", "mark", "value", "limit")(
-        ("INFO", "FTMO", "1", "DAILY_LOSS_USED", "50", "600.0", "1000.0")
+        ("CRITICAL", "FTMO", "2", "DAILY_LIMIT_REACHED", "", "", bool),
+        ("CRITICAL", "FTMO", "2", "DAILY_LOSS_USED", "90", "500.0", "500.0"),
+        ("WARNING", "FTMO", "2", "DAILY_LOSS_USED", "75", "500.0", "500.0"),
+        ("INFO", "FTMO", "1", "DAILY_LOSS_USED", "50", "600.0", "1000.0"),
+        ("INFO", "FTMO", "2", "DAILY_LOSS_USED", "50", "500.0", "500.0"),
     ),
     "account_days": rows_of("firm", "program", "pl", "platform_pl", "difference", "finalised", "caught_up")(
-        ("FTMO", "1", "900", "790", "-110", "t", bool)
+        ("FTMO", "1", "800", "790", "-10", "t", bool)
     ),
     "account_resets": rows_of("firm", "program", "caught_up", "closing_balance", "closing_equity", "released")(
         ("FTMO", "1", bool, "100800", "100900", "f")
@@ -309,6 +325,10 @@ def processed_day(postgres: EmbeddedServer) -> Iterator[str]:
             cursor.execute("SELECT count(*) FROM execution_tasks WHERE status IN ('PENDING', 'PROCESSING')")
             return bool(cursor.fetchone()[0] == 0)
 
+        def judged() -> bool:
+            cursor.execute("SELECT count(*) FROM account_alerts")
+            return bool(cursor.fetchone()[0])
+
         try:
             client.post(WEBHOOK, json=entry("AGED", session="NY AM"))
             cursor.execute(PAID, (json.dumps(LIVE_RESULT),))
@@ -317,6 +337,7 @@ def processed_day(postgres: EmbeddedServer) -> Iterator[str]:
                     cursor.execute(BROKEN, ('{"direction": "LONG", "entry_price": "abc"}',))
                 assert client.post(WEBHOOK, json=body).status_code == status
             wait_until(finished, what="the day to be processed")
+            wait_until(judged, what="the accounts' clock to judge FTMO/2")
             tell_of_accounts(service_of(app))
         finally:
             service_of(app).stop()
