@@ -229,8 +229,11 @@ def test_news_of_a_closed_day_corrects_its_close_on_record(database: Database, s
         "hwm_eod": Decimal(50600),
         "floor": Decimal(48600),
     }
+    accounts.take(TOPSTEP, told(RESET - SECOND / 2, 50300, 50200, received_at=time.now))
+    (day,) = sql("SELECT end_equity, high_equity, low_equity FROM account_days")
+    assert (day["end_equity"], day["high_equity"], day["low_equity"]) == (50300, 50700, 50200)
     kinds = sql("SELECT kind, count(*) FROM account_snapshots GROUP BY kind ORDER BY kind")
-    assert [(row["kind"], row["count"]) for row in kinds] == [("CLOSE", 1), ("EXTREME", 1), ("LATE", 1)]
+    assert [(row["kind"], row["count"]) for row in kinds] == [("CLOSE", 1), ("EXTREME", 1), ("LATE", 2)]
     assert len(sql("SELECT 1 AS row FROM account_alerts WHERE rule = 'DAY_RESET'")) == 1
 
 

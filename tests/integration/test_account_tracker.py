@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg2
 import pytest
 
 from account_engine.account_tracker import AccountTracker
@@ -23,6 +24,7 @@ from domain.drawdown_rule import Consequence, DailyLoss, DayBase, DrawdownRule, 
 from domain.firm_day import FirmDay
 from domain.rule_set import AccountRules
 from tests.conftest import Sql
+from tests.processes import wait_until
 
 KEY = AccountKey("APEX", 1)
 NOON = datetime(2026, 11, 18, 17, 0, tzinfo=UTC)  # 12:00 in New York
@@ -291,7 +293,31 @@ def test_what_a_process_remembers_is_what_is_on_record(database: Database) -> No
     same()
     accounts.restart(KEY, reason="new start", set_by="owner")
     same()
+    clock.now += timedelta(seconds=1)
+    again = AccountUpdate(
+        at=clock.now, received_at=clock.now, source=Source.PLATFORM, daily_pl={date(2026, 11, 17): Decimal(-2)}
+    )
+    accounts.take(KEY, again)
+    same()
+    assert all(day.finalised for day in accounts.known(KEY).platform_days)
     take(clock.now + timedelta(seconds=1), "50000")
+
+
+@pytest.mark.parametrize(("equity", "lost"), [("49000.01", False), ("49000", True)])
+def test_late_news_of_a_closed_day_is_held_against_the_limit_on_record(
+    database: Database, equity: str, lost: bool
+) -> None:
+    clock = Clock()
+    loses = DailyLoss(amount=Decimal(1000), base=DayBase.EQUITY, consequence=Consequence.ACCOUNT_LOST)
+    assert RULES.drawdown is not None
+    rules = replace(RULES, drawdown=replace(RULES.drawdown, family=Family.STATIC, lock_at=None, daily=loses))
+    for day in range(3):
+        clock.now = NOON + timedelta(days=day)
+        tracker(database, clock, rules).take(KEY, told(clock, "50000"))
+    late = told(clock, equity, seconds=-20 * 3600)
+    assert tracker(database, clock, rules).take(KEY, late).outcome is Outcome.OLDER
+    state = tracker(database, clock, rules).view(KEY).standing.state
+    assert state is (StandingState.BREACHED if lost else StandingState.ACTIVE)
 
 
 def test_what_has_no_place_in_a_record_fails_its_own_caller_only(database: Database, sql: Sql) -> None:
@@ -301,6 +327,43 @@ def test_what_has_no_place_in_a_record_fails_its_own_caller_only(database: Datab
         accounts.take(KEY, replace(told(clock, "50000"), details={"thing": object()}))
     assert sql("SELECT 1 AS row FROM account_states") == []
     accounts.take(KEY, told(clock, "50000"))
+
+
+def test_accounts_are_locked_in_one_order_whatever_the_order_of_their_news(
+    database: Database, database_url: str, sql: Sql
+) -> None:
+    """Two processes that write the same accounts in different orders would each wait for the other."""
+    clock, accounts = Clock(), tracker(database, Clock())
+    one, two, three = (AccountKey("APEX", number) for number in (1, 2, 3))
+    for key in (one, two, three):
+        accounts.take(key, told(clock, "50000"))
+    others = [psycopg2.connect(database_url) for _ in range(3)]
+    row = "SELECT 1 FROM account_states WHERE program_id = %s FOR UPDATE"
+    for holder, key in zip(others, (one, two), strict=False):
+        holder.cursor().execute(row, [key.program_id])
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+    def take(key: AccountKey) -> threading.Thread:
+        thread = threading.Thread(target=accounts.take, args=(key, told(clock, "50100", seconds=1)))
+        thread.start()
+        return thread
+
+    # The first write waits; those of 3 and 2 gather behind it, in this order, and go together when it is through.
+    threads = [take(one)]
+    wait_until(lambda: sql(waiting)[0]["count"] == 1, what="the first write to wait")
+    for key in (three, two):
+        threads.append(take(key))
+        threading.Event().wait(0.2)
+    others[0].rollback()
+    threads[0].join(10.0)
+    wait_until(lambda: sql(waiting)[0]["count"] == 1, what="the second write to wait for account 2")
+    others[2].cursor().execute(row + " NOWAIT", [three.program_id])  # not held while account 2 is waited for
+
+    for other in others:
+        other.close()
+    for thread in threads:
+        thread.join(10.0)
+    assert {row["equity"] for row in sql("SELECT equity FROM account_states")} == {Decimal(50100)}
 
 
 def test_storms_on_many_accounts_from_two_processes_do_not_wait_for_each_other(database_url: str, sql: Sql) -> None:

@@ -154,6 +154,16 @@ def test_late_news_of_a_day_that_is_over_counts_where_its_limit_costs_the_accoun
     assert account.standing.daily_breached_at == (late if reached else None)
 
 
+@pytest.mark.parametrize(("day", "reached"), [(0, False), (1, True)], ids=["first day", "second day"])
+def test_late_news_of_the_first_day_on_record_is_held_against_no_daily_limit(day: int, reached: bool) -> None:
+    """Nobody said what that day started from, and the news may be older than our first look."""
+    account = Account(rules=under(rule(Family.STATIC, LOSES)))
+    account.take(after(0, 50000, 50000), told(RESET + timedelta(hours=1), 50000, 50000))
+    account.take(told(RESET + timedelta(days=2), 50000, 50000))
+    account.take(after(60 + day * 24 * 3600, 48900, 50000))
+    assert (account.standing.daily_breached_at is not None) is reached
+
+
 @pytest.mark.parametrize(("equity", "breached"), [("48500.01", False), ("48500", True), ("48499.99", True)])
 @pytest.mark.parametrize("before_the_next", [True, False], ids=["correction", "late"])
 def test_late_news_of_a_day_that_is_over_reaches_the_firms_own_limit_beyond_the_owners(
@@ -249,6 +259,30 @@ def test_a_correction_is_held_against_the_floor(equity: str, breached: bool) -> 
     account = corrected(None, Family.STATIC)
     account.take(told(LATE, equity, 50000, received_at=ARRIVED))
     assert account.standing.breached_at == (LATE if breached else None)
+
+
+def test_a_correction_holds_the_days_since_against_the_floor_that_it_raised() -> None:
+    """The first day's close raises the floor to the equity with which the second day, closed as well, had ended."""
+    account = corrected(None)
+    account.take(told(LATE, 48600, 50600, received_at=ARRIVED))
+    assert account.standing.floor == 48600
+    assert account.standing.breached_at == RESET + timedelta(days=1)
+
+
+@pytest.mark.parametrize(("microseconds", "corrects"), [(-1, False), (0, True), (1, True)])
+def test_what_reaches_us_before_the_running_day_began_corrects_nothing(microseconds: int, corrects: bool) -> None:
+    account = Account()
+    account.take(after(0, 50000, 50000))
+    account.close(RESET)
+    step = account.take(told(LATE, 50100, 50000, received_at=RESET + timedelta(microseconds=microseconds)))
+    assert bool(step.resets) is corrects
+
+
+def test_news_of_the_running_day_that_comes_after_its_end_closes_nothing() -> None:
+    account = Account()
+    account.take(after(0, 50000, 50000))
+    step = account.take(told(LATE, 50100, 50000, received_at=RESET + timedelta(seconds=2)))
+    assert (step.resets, account.day.day, account.day.high_equity) == ((), FIRST, 50100)
 
 
 def test_a_correction_may_come_again_and_news_of_the_running_day_ends_it() -> None:

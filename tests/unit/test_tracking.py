@@ -49,6 +49,24 @@ def test_the_first_contact_begins_the_day_from_what_is_said_of_it(
 
 
 @pytest.mark.parametrize(
+    ("told_of_it", "equity", "balance"),
+    [
+        ({"balance": 50200, "unrealized_pl": 300}, 50500, 50200),
+        ({"equity": 50500, "unrealized_pl": 300}, 50500, 50200),
+        ({"equity": 50500, "balance": 50100, "unrealized_pl": 300}, 50500, 50100),
+        ({"equity": 50500}, 50500, None),
+        ({"balance": 50200}, None, 50200),
+    ],
+)
+def test_equity_and_balance_follow_from_each_other_where_the_open_profit_is_said(
+    told_of_it: dict[str, int], equity: int | None, balance: int | None
+) -> None:
+    account = Account()
+    account.take(told(NOON, **{name: Decimal(figure) for name, figure in told_of_it.items()}))
+    assert (account.tracked.figures.get("equity"), account.tracked.figures.get("balance")) == (equity, balance)
+
+
+@pytest.mark.parametrize(
     ("base", "day_start"), [(DayBase.BALANCE, 50000), (DayBase.EQUITY, 50400), (DayBase.LARGER, 50400)]
 )
 def test_the_first_days_limit_counts_from_its_base(base: DayBase, day_start: int) -> None:
@@ -200,6 +218,15 @@ def test_no_change_of_rules_undoes_a_loss(before: DrawdownRule, equity: str, the
         assert NOON + timedelta(seconds=5) in lost
     account.close(RESET + timedelta(days=2))
     assert account.standing.breached_at == NOON + timedelta(seconds=5)
+
+
+def test_a_loss_by_the_day_stays_one_by_the_day_where_the_rule_still_says_so() -> None:
+    account = Account(rules=under(rule(Family.STATIC, LOSES)))
+    account.take(after(0, 50000, 50000), after(5, 49000, 50000))
+    account.close(RESET)
+    account.rules = under(rule(Family.STATIC, LOSES, base=DayBase.BALANCE))
+    account.close(RESET)
+    assert (account.standing.breached_at, account.standing.daily_breached_at) == (None, NOON + timedelta(seconds=5))
 
 
 def test_a_pause_outlives_a_rule_that_goes_and_comes_back_but_not_the_reset() -> None:
