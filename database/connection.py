@@ -173,8 +173,11 @@ def connect(
     """Open one connection in autocommit, UTC, with JSON numbers read as Decimal. Raises DatabaseUnavailable.
 
     The server cancels a statement after ``statement_timeout`` seconds and ends the connection after ``idle_timeout``
-    seconds without one; 0 is never.
+    seconds without one; with 0 after as long as it is set to.
     """
+    options = f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC"
+    if idle_timeout > 0:
+        options += f" -c idle_session_timeout={int(idle_timeout * 1000)}"
     try:
         connection = psycopg2.connect(
             url,
@@ -184,8 +187,7 @@ def connect(
             keepalives_idle=10,
             keepalives_interval=5,
             keepalives_count=3,
-            options=f"-c statement_timeout={int(statement_timeout * 1000)} "
-            f"-c idle_session_timeout={int(idle_timeout * 1000)} -c timezone=UTC",
+            options=options,
         )
     except psycopg2.Error as error:
         raise DatabaseUnavailable(str(error).strip()) from error
