@@ -10,7 +10,7 @@ from typing import Any
 
 from domain.account_update import FIGURES, AccountUpdate, Source
 from domain.json_text import json_text
-from domain.money import optional_decimal
+from domain.money import dollars_of
 
 # Clocks differ a little. Figures from further ahead would make everything that is told until then look late.
 CLOCKS_DIFFER = timedelta(seconds=60)
@@ -26,7 +26,7 @@ def read_status(status: Mapping[str, Any], *, asked_at: datetime, received_at: d
     """Return a firm's answer on one account as an update. Dollars; losses negative.
 
     The dictionary: ``equity`` (with open profit), ``balance`` (without), ``unrealized_pl``, ``realized_pl``,
-    ``day_pl``, ``total_pl``, ``drawdown``: each a finite number or its text; missing or None is "not said".
+    ``day_pl``, ``total_pl``, ``drawdown``: each a number or its text, at most a billion; missing or None is "not said".
     ``realized_pl`` and ``day_pl`` are of the firm's day. ``at``: when the firm saw the figures, an aware datetime or
     ISO 8601 with an offset; without it they are as of ``asked_at``. ``positions``: a list of dictionaries.
     ``connected`` False: the firm's figures mean nothing at the moment. Further keys are left alone.
@@ -42,10 +42,7 @@ def read_status(status: Mapping[str, Any], *, asked_at: datetime, received_at: d
     at = _time(status.get("at"), asked_at, received_at)
     if not connected:
         return AccountUpdate(at=at, received_at=received_at, source=Source.FIRM_API, no_data=True)
-    try:
-        figures = {name: figure for name in FIGURES if (figure := optional_decimal(status, name)) is not None}
-    except ValueError as error:
-        raise InvalidStatus(str(error)) from error
+    figures = {name: _figure(name, status[name]) for name in FIGURES if status.get(name) is not None}
     if not figures:
         raise InvalidStatus(f"none of {', '.join(FIGURES)} is in it: {sorted(map(str, status))}")
     told = AccountUpdate.of(figures, at=at, received_at=received_at, source=Source.FIRM_API)
@@ -63,6 +60,13 @@ def refuse_zeros(update: AccountUpdate, levels: Iterable[Decimal | None]) -> Non
         raise InvalidStatus(
             f"equity or balance is 0, as on a platform without a connection; a level is at {reached[0]}"
         )
+
+
+def _figure(name: str, value: object) -> Decimal:
+    try:
+        return dollars_of(value)
+    except ValueError as error:
+        raise InvalidStatus(f"{name}: {error}") from error
 
 
 def _time(told: object, asked_at: datetime, received_at: datetime) -> datetime:

@@ -10,6 +10,9 @@ from typing import Any
 LARGEST_EXPONENT = 100
 # Whole numbers within it need no look at their digits.
 LARGEST_PLAIN = 10**18
+MOST_DOLLARS = Decimal(1_000_000_000)
+# Platforms keep money in doubles; what stands behind the millionth of a dollar is their noise.
+FINEST = Decimal("0.000001")
 
 
 def decimal_of(value: object) -> Decimal:
@@ -35,6 +38,19 @@ def decimal_of(value: object) -> Decimal:
     if abs(number.adjusted()) > LARGEST_EXPONENT:
         raise ValueError(f"{value!r} is out of range")
     return number
+
+
+def dollars_of(value: object) -> Decimal:
+    """Return an amount of money that a platform tells, without the noise of its doubles.
+
+    Raises ValueError for what is not a finite number or is beyond a billion either way.
+    """
+    number = decimal_of(value)
+    if abs(number) > MOST_DOLLARS:
+        raise ValueError(f"{value!r} is out of range: at most one billion dollars either way")
+    # Only noise is cut off: a number of few decimals keeps those it has.
+    rounded = number.quantize(FINEST)
+    return number if rounded == number else rounded
 
 
 def optional_decimal(values: Mapping[str, Any], key: str) -> Decimal | None:

@@ -11,12 +11,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, ValidationInfo
 
-from domain.money import decimal_of
+from domain.money import decimal_of, dollars_of
 from signals.problem import FieldProblem, InvalidSignal
 
-MOST_DOLLARS = Decimal(1_000_000_000)
-# Platforms keep money in doubles; what stands behind the millionth of a dollar is their noise.
-FINEST = Decimal("0.000001")
 MOST_DAYS = 1000
 MOST_POSITIONS = 200
 # A session may bear the date of the next trading day, which may lie behind a weekend and a holiday.
@@ -114,15 +111,6 @@ def _problem(
     )
 
 
-def _dollars(value: Any) -> Decimal:
-    number = decimal_of(value)
-    if abs(number) > MOST_DOLLARS:
-        raise ValueError("out of range")
-    # Only noise is cut off: a number of few decimals keeps those it has.
-    rounded = number.quantize(FINEST)
-    return number if rounded == number else rounded
-
-
 def _day(value: Any, info: ValidationInfo) -> date:
     match = _DAY.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
@@ -168,7 +156,7 @@ def _connected(value: Any) -> bool:
     return connected
 
 
-Dollars = Annotated[Decimal, BeforeValidator(_dollars)]
+Dollars = Annotated[Decimal, BeforeValidator(dollars_of)]
 Daily = Annotated[
     dict[Annotated[date, BeforeValidator(_day)], Dollars],
     Field(max_length=MOST_DAYS),

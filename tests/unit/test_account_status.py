@@ -38,6 +38,13 @@ def test_a_status_is_read_exactly() -> None:
     }
 
 
+def test_the_noise_of_doubles_is_cut_off() -> None:
+    assert read({"equity": 48500.00000000285, "balance": "48500.000001"}).figures() == {
+        "equity": Decimal(48500),
+        "balance": Decimal("48500.000001"),
+    }
+
+
 @pytest.mark.parametrize(
     ("at", "read_as"),
     [
@@ -69,6 +76,7 @@ def test_a_firm_without_a_connection_says_nothing_of_the_account() -> None:
         ({**STATUS, "equity": "n/a"}, "equity: 'n/a' is not a number"),
         ({**STATUS, "balance": float("nan")}, "balance: nan is not a finite number"),
         ({**STATUS, "equity": float("inf")}, "equity: inf is not a finite number"),
+        ({**STATUS, "equity": 1000000000.01}, "equity: 1000000000.01 is out of range"),
         ({**STATUS, "day_pl": True}, "day_pl: True is not a number"),
         ({**STATUS, "equity": {}}, "equity: {} is not a number"),
         ({**STATUS, "connected": "no"}, "connected: 'no' is neither True nor False"),
