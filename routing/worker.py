@@ -18,7 +18,7 @@ from routing.processor import Processed, TaskProcessor
 
 LONGEST_RETRY_SECONDS = 60.0
 # How long a batch leaves the processor to a web process that receives a burst: storing comes first, but never for long.
-GIVE_WAY_SECONDS = 0.1
+GIVE_WAY_SECONDS = 0.2
 GLANCE_SECONDS = 0.02
 
 
