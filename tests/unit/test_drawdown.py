@@ -227,3 +227,30 @@ def test_a_program_without_a_drawdown_has_no_floor_and_keeps_its_daily_limit() -
 def test_a_lock_without_a_drawdown_is_refused() -> None:
     with pytest.raises(ValueError, match="lock_at 50000 is below the first floor None"):
         DrawdownRule(family=Family.STATIC, starting_balance=Decimal(50000), amount=None, lock_at=Decimal(50000))
+
+
+@pytest.mark.parametrize(
+    ("equity", "paused", "lost"),
+    [
+        ("49000.01", False, False),
+        ("49000", True, False),  # the owner's own 1,000 only ends the day
+        ("47500.01", True, False),
+        ("47500", True, True),  # the firm's 2,500 takes the account away
+        ("47499.99", True, True),
+    ],
+)
+def test_beyond_the_owners_daily_limit_the_firms_own_takes_the_account(equity: str, paused: bool, lost: bool) -> None:
+    """FTMO's daily limit costs the account (academy.ftmo.com, maximum daily loss); an owner may set a smaller one."""
+    limit = DailyLoss(
+        amount=Decimal(1000),
+        base=DayBase.BALANCE,
+        consequence=Consequence.PAUSED_TO_RESET,
+        lost_at=Decimal(2500),
+    )
+    given_rule = DrawdownRule(family=Family.STATIC, starting_balance=Decimal(50000), amount=Decimal(5000), daily=limit)
+    reading = Reading(at=START, equity=Decimal(equity), balance=Decimal(50000))
+    close = DayClose(at=START + timedelta(hours=8), equity=Decimal(50000), balance=Decimal(50000))
+    standing = follow(given_rule, [reading])
+    assert (standing.daily_breached_at is not None, standing.breached_at is not None) == (paused, lost)
+    after_reset = follow(given_rule, [close], since=standing)
+    assert (after_reset.daily_breached_at, after_reset.breached_at is not None) == (None, lost)
