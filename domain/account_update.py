@@ -11,9 +11,10 @@ from typing import Any, Self
 
 
 class Source(StrEnum):
-    """Where figures come from, the best first. The first four are never stored as a state: they are a way to read one.
+    """Where figures come from, the best first.
 
-    OVERRIDE: a person's word, with reason and expiry. SNAPSHOT: what is stored and no longer fresh.
+    A state on record is from FIRM_API, PLATFORM or PROGRAM. The others say how one is read at a moment: OVERRIDE is a
+    person's word, with reason and expiry; SNAPSHOT what is on record and no longer fresh; ENV the environment's.
     """
 
     OVERRIDE = "OVERRIDE"
