@@ -12,6 +12,7 @@ from account_engine import AccountStateManager
 from config.settings import Settings
 from database.connection import Database
 from database.signals import SignalStore
+from execution_router import ExecutionRouter
 from routing.tracked_accounts import tracked_accounts
 from signals.payload import parse_signal
 from tests.conftest import Sql
@@ -93,6 +94,23 @@ def test_what_is_handed_out_is_a_copy(database: Database) -> None:
     accounts.update_account_state("FTMO", 1, {"tags": ["a"]})
     accounts.get_account_state("FTMO", 1)["tags"].append("b")
     assert accounts.get_account_state("FTMO", 1)["tags"] == ["a"]
+
+
+def test_a_decision_sees_what_others_changed_without_being_told(database: Database) -> None:
+    """No listener runs here, so that nothing but the look before the decision can show the pause."""
+    settings = Settings.from_env(ROUTED)
+    router = ExecutionRouter(settings=settings, database=database)
+    elsewhere = tracked_accounts(settings, database)
+
+    def blocked_by(trade_id: str) -> list[str]:
+        rows = router.handle_entry_signal(entry(trade_id))["connector_results"]
+        return next(list(row["blocked_by"]) for row in rows if row["firm_code"] == "FTMO")
+
+    assert blocked_by("BEFORE") == []
+    elsewhere.update_flag("FTMO", 1, "paused", True)
+    assert blocked_by("PAUSED") == ["ACCOUNT_PAUSED"]
+    elsewhere.update_flag("FTMO", 1, "paused", False)
+    assert blocked_by("RELEASED") == []
 
 
 def test_a_running_worker_obeys_a_pause_that_another_process_has_just_set(
