@@ -16,6 +16,7 @@ from flask import Flask
 from flask_socketio import SocketIO
 from gunicorn.app.wsgiapp import WSGIApplication
 
+from account_engine.account_change import is_of_account
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from database.account_history import AccountHistory
@@ -26,7 +27,7 @@ from database.signals import SignalStore
 from database.startup import OpenedDatabase, open_database, prepare_schema
 from execution_router import router_of
 from routing.account_keeper import AccountKeeper
-from routing.tracked_accounts import is_of_account, tracked_accounts, tracker_of, utc_now
+from routing.tracked_accounts import tracked_accounts, tracker_of, utc_now
 from web.accounts import account_routes
 from web.banner import banner
 from web.enqueue import (

@@ -14,6 +14,14 @@ from account_engine.daily_history import PlatformDay
 from account_engine.tracked import Known, Outcome, Step
 from domain.account import AccountKey
 
+# Looked for before an event's text is read: most are of signals, and reading each would slow a burst down.
+ACCOUNT_CHANGED = "account_changed"
+
+
+def is_of_account(event: str) -> bool:
+    """Return whether an event's text may be of an account that changed, without reading it."""
+    return f'"{ACCOUNT_CHANGED}"' in event
+
 
 def with_days(known: Known, step: Step, told: Mapping[date, Decimal]) -> tuple[Known, tuple[PlatformDay, ...]]:
     """Return the account with the days that this step closed and that the platform told, and what of it is news.
@@ -43,7 +51,7 @@ def with_days(known: Known, step: Step, told: Mapping[date, Decimal]) -> tuple[K
 def changed_event(key: AccountKey, step: Step, view: AccountView, alerts: Changes) -> dict[str, Any]:
     """Return what listeners hear: which account has changed to which version, where it stands, which alerts."""
     return {
-        "event": "account_changed",
+        "event": ACCOUNT_CHANGED,
         "firm_code": key.firm_code,
         "program_id": key.program_id,
         "version": step.tracked.version,

@@ -11,6 +11,7 @@ from functools import cache
 import orjson
 
 from account_engine import AccountStateManager
+from account_engine.account_change import ACCOUNT_CHANGED, is_of_account
 from account_engine.account_tracker import AccountTracker
 from account_engine.environment import Environments
 from config import account_rules
@@ -18,9 +19,6 @@ from config.settings import Settings
 from database.accounts import AccountRecord
 from database.connection import Database
 from domain.account import AccountKey
-
-# Looked for before the text is read: most events are of signals, and reading each would slow a burst down.
-CHANGED = "account_changed"
 
 
 def utc_now() -> datetime:
@@ -35,17 +33,12 @@ def tracker_of(states: AccountStateManager) -> AccountTracker:
     return states.tracker
 
 
-def is_of_account(event: str) -> bool:
-    """Return whether an event's text is of an account that changed, without reading it."""
-    return f'"{CHANGED}"' in event
-
-
 def heard_of_account(tracker: AccountTracker, event: str) -> bool:
     """Let the tracker know of an account that another process changed; return whether the event is of an account."""
     if not is_of_account(event):
         return False
     told = orjson.loads(event)
-    if told.get("event") != CHANGED:
+    if told.get("event") != ACCOUNT_CHANGED:
         return False
     tracker.heard(AccountKey(told["firm_code"], told["program_id"]), told["version"])
     return True

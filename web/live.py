@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import orjson
 from flask_socketio import SocketIO
 
+from account_engine.account_change import ACCOUNT_CHANGED, is_of_account
 from account_engine.account_view import AccountView
 from config.settings import Settings
 from domain.account import AccountKey
@@ -17,7 +18,6 @@ from domain.checks import verdict_of
 from web.access import is_trusted
 
 ReadResult = Callable[[int], dict[str, Any] | None]
-ACCOUNT_CHANGED = "account_changed"
 
 
 class AccountCache(Protocol):
@@ -68,7 +68,7 @@ class LiveFeed:
 
         Where nobody listens a signal's event costs a search for a word, and no more.
         """
-        if self._listeners <= 0 and f'"{ACCOUNT_CHANGED}"' not in text:
+        if self._listeners <= 0 and not is_of_account(text):
             return
         event = orjson.loads(text)
         name = event.get("event")
