@@ -1,0 +1,162 @@
+"""HTTP calls to a venue: one pool of kept connections, and failures told apart by whether the request had left."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import httpx
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from connectors.venue import NotSent, Unclear
+from domain.json_text import json_text
+
+# A request that would have to wait longer for its turn is given back, so that whoever sends it can decide anew.
+LONGEST_WAIT_SECONDS = 5.0
+MOST_TEXT = 500
+# Raised before the first byte of the request has left.
+_BEFORE_SENDING = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An HTTP answer: its status and its JSON (numbers as Decimal); an empty body is None."""
+
+    status: int
+    body: Any
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Return the body's fields. Raises Unclear where it is no JSON object."""
+        if not isinstance(self.body, dict):
+            raise Unclear(f"HTTP {self.status} with {_short(self.body)} where an object was expected")
+        return self.body
+
+
+class RateLimit:
+    """At most so many calls in so long a time, written as ``200 per 60 second``; shared by all threads of a login."""
+
+    def __init__(self, text: str) -> None:
+        self._item = parse(text)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._lock = threading.Lock()
+        self._closed_until = 0.0
+
+    def wait(self, longest: float = LONGEST_WAIT_SECONDS) -> None:
+        """Wait for a turn. Raises NotSent where it would not come within ``longest`` seconds."""
+        deadline = time.monotonic() + longest
+        while True:
+            pause = self._pause()
+            if pause <= 0:
+                return
+            if time.monotonic() + pause > deadline:
+                raise NotSent(f"the venue's rate limit leaves no room for {pause:.1f} s", retry_after=pause)
+            time.sleep(pause)
+
+    def close_for(self, seconds: float) -> None:
+        """Let nobody pass for so long: the venue said so."""
+        with self._lock:
+            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+
+    def _pause(self) -> float:
+        with self._lock:
+            closed = self._closed_until - time.monotonic()
+            if closed > 0:
+                return closed
+            if self._limiter.hit(self._item):
+                return 0.0
+            reset = self._limiter.get_window_stats(self._item).reset_time
+            return max(reset - time.time(), 0.01)
+
+
+class HttpCalls:
+    """Calls to one address. ``timeout`` in seconds for each of connecting, writing and waiting for the answer."""
+
+    def __init__(self, base_url: str, *, timeout: float, limit: RateLimit | None = None) -> None:
+        self._limit = limit
+        # Never a proxy or certificate from the environment by accident, never a redirect: an order goes where it goes.
+        self._client = httpx.Client(
+            base_url=base_url,
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 5.0)),
+            limits=httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json_body: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Callable[[], Mapping[str, str]] | Mapping[str, str] | None = None,
+        limit: RateLimit | None = None,
+    ) -> Reply:
+        """Make one call, once. ``limit`` instead of the pool's own.
+
+        Returns answers with a status below 500 other than 429. Raises NotSent before the request left and for 429,
+        Unclear for everything that leaves open whether the venue acted: 5xx, time-outs, broken or unreadable answers.
+        """
+        governing = limit or self._limit
+        if governing is not None:
+            governing.wait()
+        given = dict(headers() if callable(headers) else headers or {})
+        content = None
+        if json_body is not None:
+            content = json_text(json_body).encode()
+            given.setdefault("Content-Type", "application/json")
+        try:
+            answer = self._client.request(method, path, content=content, params=params, headers=given)
+        except _BEFORE_SENDING as error:
+            raise NotSent(f"{method} {path}: {type(error).__name__}: {error}") from error
+        except httpx.HTTPError as error:
+            raise Unclear(f"{method} {path}: {type(error).__name__}: {error}") from error
+        return self._read(method, path, answer, governing)
+
+    def close(self) -> None:
+        """Close the pool."""
+        self._client.close()
+
+    def _read(self, method: str, path: str, answer: httpx.Response, limit: RateLimit | None) -> Reply:
+        status = answer.status_code
+        if status == 429:
+            pause = _retry_after(answer.headers.get("Retry-After"))
+            if limit is not None:
+                limit.close_for(pause)
+            raise NotSent(f"{method} {path}: HTTP 429, too many requests", retry_after=pause)
+        try:
+            body = json.loads(answer.content, parse_float=Decimal) if answer.content else None
+        except ValueError as error:
+            text = answer.content[:MOST_TEXT].decode("utf-8", "replace")
+            if status < 400 or status >= 500:
+                raise Unclear(f"{method} {path}: HTTP {status} with no JSON", {"text": text}) from error
+            body = {"text": text}
+        if status >= 500:
+            raise Unclear(f"{method} {path}: HTTP {status}", {"status": status, "body": body})
+        return Reply(status=status, body=body)
+
+
+def _retry_after(text: str | None) -> float:
+    try:
+        return max(float(text or 1), 0.1)
+    except ValueError:
+        return 1.0
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:MOST_TEXT]

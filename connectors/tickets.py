@@ -1,0 +1,67 @@
+"""What a live venue is handed: one entry or one exit, complete to the last figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.account import AccountKey
+from domain.contract import Contract
+from domain.order_state import Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryTicket:
+    """A market order that opens ``quantity`` contracts. Prices in points.
+
+    ``client_order_id``: 20 letters and digits, the same for this leg for ever. ``stop_price`` travels with the entry as
+    a protective order where the venue can; ``entry_price`` is the signal's: some venues take the stop as a distance.
+    """
+
+    account: AccountKey
+    client_order_id: str
+    contract: Contract
+    side: Side
+    quantity: Decimal
+    stop_price: Decimal | None = None
+    entry_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitTicket:
+    """A market order that closes ``quantity`` contracts of one trade and never more than the account holds.
+
+    ``side`` is the closing one. ``entries``: client order ids of the trade's entries, whose protective orders have to go
+    with what is closed; ``remaining``: contracts of the trade that stay open, which those must go on protecting.
+    """
+
+    account: AccountKey
+    client_order_id: str
+    contract: Contract
+    side: Side
+    quantity: Decimal
+    entries: tuple[str, ...] = ()
+    remaining: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueLogin:
+    """How to reach a platform; which of the fields it needs is its own matter. Secrets stay out of ``repr``."""
+
+    firm_code: str
+    platform: str
+    url: str
+    user: str | None = None
+    password: str | None = None
+    key: str | None = None
+    secret: str | None = None
+    token: str | None = None
+    domain: str | None = None
+    timeout: float = 10.0
+
+    def __repr__(self) -> str:
+        return f"VenueLogin({self.firm_code}, {self.platform}, {self.url}, user={self.user})"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every value that must never be stored or shown."""
+        return tuple(value for value in (self.password, self.key, self.secret, self.token) if value)
