@@ -15,7 +15,7 @@ class EntryTicket:
     """A market order that opens ``quantity`` contracts. Prices in points.
 
     ``client_order_id``: 20 letters and digits, the same for this leg for ever. ``stop_price`` travels with the entry as
-    a protective order where the venue can; ``entry_price`` is the signal's: some venues take the stop as a distance.
+    a protective order where the venue can; ``entry_price`` is the signal's, for venues that take a distance.
     """
 
     account: AccountKey
