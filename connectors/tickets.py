@@ -31,8 +31,8 @@ class EntryTicket:
 class ExitTicket:
     """A market order that closes ``quantity`` contracts of one trade and never more than the account holds.
 
-    ``side`` is the closing one. ``entries``: client order ids of the trade's entries, whose protective orders have to go
-    with what is closed; ``remaining``: contracts of the trade that stay open, which those must go on protecting.
+    ``side`` is the closing one. ``entries``: client order ids of the trade's entries, whose protective orders have to
+    go with what is closed; ``remaining``: contracts of the trade that stay open, which those must go on protecting.
     """
 
     account: AccountKey
