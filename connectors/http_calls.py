@@ -15,6 +15,7 @@ from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from connectors.deadline import check_deadline
 from connectors.venue import NotSent, Unclear
 from domain.json_text import json_text
 
@@ -120,6 +121,7 @@ class HttpCalls:
         if json_body is not None:
             content = json_text(json_body).encode()
             given.setdefault("Content-Type", "application/json")
+        check_deadline()
         try:
             answer = self._client.request(method, path, content=content, params=params, headers=given)
         except _BEFORE_SENDING as error:

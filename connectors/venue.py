@@ -41,6 +41,7 @@ class OrderReport:
     """A venue's clear word on one order. ``filled`` in contracts of the decision, ``average_price`` in points.
 
     ``message`` is the venue's reason where it refused. ``raw`` is what it said, as far as it is worth keeping.
+    ``not_held``: of an exit, the contracts that the account did not hold when it was to be closed.
     """
 
     state: OrderState
@@ -49,6 +50,7 @@ class OrderReport:
     filled: Decimal = Decimal(0)
     average_price: Decimal | None = None
     message: str | None = None
+    not_held: Decimal = Decimal(0)
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -110,7 +112,8 @@ class LiveVenue(Protocol):
     def place_exit(self, ticket: ExitTicket) -> OrderReport:
         """Close ``ticket.quantity``, less where the account holds less; cancel or shrink the trade's protective orders.
 
-        Reports CANCELLED with ``filled`` 0 where the account holds nothing to close.
+        Reports CANCELLED with ``filled`` 0 and ``not_held`` as large as the ticket where the account holds nothing to
+        close, and ``not_held`` in every report of an exit that was sent for less than the ticket.
         """
         ...
 
@@ -119,7 +122,9 @@ class LiveVenue(Protocol):
     ) -> OrderReport | None:
         """Return what became of an order, None where the venue's record does not have it.
 
-        ``sent_at``: when it was sent, in UTC, for venues that list orders by time; ``order_id`` where it is known.
+        ``sent_at``: when it was sent, in UTC, for venues that list orders by time; ``order_id`` where it is known. With
+        ``S`` behind an entry's id its protective order is meant, wherever that can be told: FILLED once it has closed
+        the position; None where it cannot be told.
         """
         ...
 

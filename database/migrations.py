@@ -16,6 +16,7 @@ FILES = (
     "schema/refused_webhooks.sql",
     "schema/views.sql",
     "schema/accounts.sql",
+    "schema/orders.sql",
 )
 
 

@@ -32,7 +32,7 @@ def stored_body(fields: dict[str, Any], secrets: Iterable[str], text: str | None
     plain = json.dumps(fields, default=_as_text) if text is None else text
     # Nearly every body holds no secret and nothing that could hide one; taking it apart would cost more than the rest.
     hidden = "\\" in plain or _SECRET_KEY.search(plain) is not None or any(secret in plain for secret in secrets)
-    return json.dumps(_without_secrets(fields, secrets), default=_as_text) if hidden else plain
+    return json.dumps(without_secrets(fields, secrets), default=_as_text) if hidden else plain
 
 
 def redacted_text(body: bytes, secrets: Iterable[str], limit: int = 4000) -> str:
@@ -71,14 +71,15 @@ def _spelled(character: str) -> str:
     return f"(?:{'|'.join(ways)})"
 
 
-def _without_secrets(value: Any, secrets: tuple[str, ...]) -> Any:
+def without_secrets(value: Any, secrets: tuple[str, ...]) -> Any:
+    """Return a value of JSON's types with every secret in it masked, and the fields that are named like one."""
     if isinstance(value, dict):
         return {
-            mask_values(key, secrets): MASK if key.strip().lower() in SECRET_NAMES else _without_secrets(item, secrets)
+            mask_values(key, secrets): MASK if key.strip().lower() in SECRET_NAMES else without_secrets(item, secrets)
             for key, item in value.items()
         }
     if isinstance(value, list):
-        return [_without_secrets(item, secrets) for item in value]
+        return [without_secrets(item, secrets) for item in value]
     if value is None or isinstance(value, bool):
         return value
     # A secret may be a number, too: it then goes as the text that is left of it.

@@ -1,0 +1,279 @@
+-- name: ledger_identity
+SELECT identity::text AS identity FROM ledger_identity
+
+-- name: know_order_accounts
+INSERT INTO order_accounts (firm_code, program_id)
+SELECT * FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[])
+ON CONFLICT DO NOTHING
+
+-- name: lock_order_accounts
+-- Always in the same order, so that two workers never wait for each other.
+SELECT firm_code, program_id
+FROM order_accounts
+WHERE (firm_code, program_id) IN (
+    SELECT firm_code, program_id
+    FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id))
+ORDER BY firm_code, program_id
+FOR UPDATE
+
+-- name: exposures
+-- What is open or may be, and what was closed after the newest figures of its account were seen: the loss of that is
+-- not in them yet.
+SELECT o.firm_code, o.program_id, o.symbol, o.open_quantity AS quantity,
+       CASE WHEN o.open_quantity > 0 THEN o.worst_case * o.open_quantity / o.quantity ELSE o.worst_case END AS risk,
+       o.state = 'FILLED' AND o.open_quantity > 0 AS settled, o.state = 'UNRESOLVED' AS unresolved
+FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id)
+JOIN execution_orders o USING (firm_code, program_id)
+WHERE o.open_quantity > 0
+UNION ALL
+SELECT o.firm_code, o.program_id, o.symbol, 0, o.worst_case * o.filled / o.quantity, false, false
+FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id)
+JOIN account_states s USING (firm_code, program_id)
+JOIN execution_orders o USING (firm_code, program_id)
+WHERE o.closed_at > s.observed_at AND o.closed_at > now() - interval '1 day' AND o.open_quantity = 0
+
+-- name: open_entries_of_trades
+SELECT *
+FROM execution_orders
+WHERE trade_id = ANY(%(trade_ids)s) AND purpose = 'ENTRY' AND open_quantity > 0
+ORDER BY id
+
+-- name: plan_orders
+INSERT INTO execution_orders (
+    task_id, trade_id, firm_code, program_id, purpose, leg, client_order_id, symbol, contract, side, quantity,
+    asked_quantity, asked_percent, entry_price, stop_price, worst_case, expires_at, cause, actor)
+SELECT o.task_id, o.trade_id, o.firm_code, o.program_id, o.purpose, o.leg, o.client_order_id, o.symbol, o.contract,
+       o.side, o.quantity, o.asked_quantity, o.asked_percent, o.entry_price, o.stop_price, o.worst_case,
+       COALESCE(t.requeued_at, t.created_at) + make_interval(secs => o.lifetime), o.cause, %(actor)s
+FROM json_to_recordset(%(orders)s::json) AS o (
+    task_id BIGINT, trade_id TEXT, firm_code TEXT, program_id INTEGER, purpose TEXT, leg SMALLINT,
+    client_order_id TEXT, symbol TEXT, contract JSONB, side TEXT, quantity NUMERIC, asked_quantity NUMERIC,
+    asked_percent NUMERIC, entry_price NUMERIC, stop_price NUMERIC, worst_case NUMERIC, lifetime DOUBLE PRECISION,
+    cause TEXT)
+JOIN execution_tasks t ON t.id = o.task_id
+RETURNING id
+
+-- name: pass_gate
+-- Whoever halts takes this lock alone: a leg is claimed wholly before a halt is in force or after it, never across.
+SELECT pg_advisory_xact_lock_shared(705419230119)
+
+-- name: close_gate
+SELECT pg_advisory_xact_lock(705419230119)
+
+-- name: give_up_entries
+-- Entries that must not be sent any more: halted, paused, too old, or of a trade that is being closed already.
+WITH doomed AS (
+    SELECT o.id, CASE
+               WHEN EXISTS (
+                   SELECT FROM trading_halts h
+                   WHERE h.released_at IS NULL AND (h.firm_code IS NULL OR h.firm_code = o.firm_code)
+                     AND (h.program_id IS NULL OR h.program_id = o.program_id)) THEN 'TRADING_HALTED'
+               WHEN EXISTS (
+                   SELECT FROM account_flags f
+                   WHERE f.firm_code = o.firm_code AND f.program_id = o.program_id
+                     AND f.name IN ('paused', 'halted', 'reduce_only') AND f.value NOT IN ('false', 'null')
+               ) THEN 'ACCOUNT_PAUSED'
+               WHEN EXISTS (
+                   SELECT FROM execution_orders x
+                   WHERE x.trade_id = o.trade_id AND x.firm_code = o.firm_code AND x.program_id = o.program_id
+                     AND x.purpose = 'EXIT') THEN 'TRADE_CLOSED'
+               WHEN o.expires_at <= clock_timestamp() AND EXISTS (
+                   SELECT FROM execution_orders x
+                   WHERE x.firm_code = o.firm_code AND x.program_id = o.program_id AND x.state = 'UNRESOLVED'
+               ) THEN 'ACCOUNT_UNRESOLVED'
+               WHEN o.expires_at <= clock_timestamp() THEN 'SIGNAL_EXPIRED'
+           END AS cause
+    FROM execution_orders o
+    WHERE o.state = 'PLANNED' AND o.purpose = 'ENTRY'
+    FOR UPDATE OF o SKIP LOCKED
+)
+UPDATE execution_orders o
+SET state = 'NOT_SENT', cause = d.cause, actor = %(actor)s
+FROM doomed d
+WHERE o.id = d.id AND d.cause IS NOT NULL
+RETURNING o.*
+
+-- name: give_up_exits
+UPDATE execution_orders
+SET state = 'NOT_SENT', cause = 'SIGNAL_EXPIRED', actor = %(actor)s
+WHERE state = 'PLANNED' AND purpose = 'EXIT' AND expires_at <= clock_timestamp()
+RETURNING *
+
+-- name: claim_entries
+-- One entry an account at a time, the oldest; while one is on its way or unresolved, the others wait.
+WITH due AS (
+    SELECT o.id
+    FROM execution_orders o
+    WHERE o.state = 'PLANNED' AND o.purpose = 'ENTRY' AND o.due_at <= now()
+      AND (o.firm_code, o.program_id) IN (
+          SELECT firm_code, program_id
+          FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id))
+      AND NOT EXISTS (
+          SELECT FROM execution_orders x
+          WHERE x.firm_code = o.firm_code AND x.program_id = o.program_id AND x.purpose = 'ENTRY'
+            AND (x.state IN ('SENDING', 'UNRESOLVED') OR (x.state = 'PLANNED' AND x.id < o.id)))
+    ORDER BY o.id
+    LIMIT %(limit)s
+    FOR UPDATE OF o SKIP LOCKED
+)
+UPDATE execution_orders o
+SET state = 'SENDING', worker = %(worker)s, lease_until = now() + make_interval(secs => %(lease)s),
+    attempts = o.attempts + 1, sent_at = clock_timestamp(), cause = 'CLAIMED', actor = %(worker)s
+FROM due
+WHERE o.id = due.id
+RETURNING o.*
+
+-- name: exits_due
+-- Exits whose turn it is: one an account and symbol at a time, the oldest, once nothing of the trade is in doubt.
+SELECT o.*
+FROM execution_orders o
+WHERE o.state = 'PLANNED' AND o.purpose = 'EXIT' AND o.due_at <= now()
+  AND (o.firm_code, o.program_id) IN (
+      SELECT firm_code, program_id
+      FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id))
+  AND NOT EXISTS (
+      SELECT FROM execution_orders x
+      WHERE x.firm_code = o.firm_code AND x.program_id = o.program_id
+        AND ((x.purpose = 'EXIT' AND x.symbol = o.symbol
+              AND (x.state = 'SENDING' OR (x.state = 'PLANNED' AND x.id < o.id AND x.due_at <= now())))
+             OR (x.trade_id = o.trade_id AND x.purpose = 'EXIT' AND x.state IN ('UNRESOLVED', 'ACCEPTED',
+                                                                               'PARTIALLY_FILLED'))
+             OR (x.trade_id = o.trade_id AND x.purpose = 'ENTRY'
+                 AND x.state IN ('SENDING', 'UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED'))))
+  -- While everything is being closed there is nothing left to close; unless that goes wrong again and again.
+  AND NOT EXISTS (
+      SELECT FROM halt_actions h
+      WHERE h.firm_code = o.firm_code AND h.program_id = o.program_id AND h.action = 'FLATTEN' AND h.done_at IS NULL
+        AND h.tries <= 3)
+ORDER BY o.id
+LIMIT %(limit)s
+
+-- name: claim_exit
+-- Under the lock of its account: what is open of the trade now, less what exits on their way may close.
+WITH entries AS (
+    SELECT COALESCE(sum(open_quantity), 0) AS open
+    FROM execution_orders
+    WHERE trade_id = %(trade_id)s AND firm_code = %(firm_code)s AND program_id = %(program_id)s AND purpose = 'ENTRY'
+), size AS (
+    SELECT o.id, e.open, LEAST(e.open, COALESCE(
+               o.asked_quantity,
+               CASE WHEN o.asked_percent < 100 THEN ceil(e.open * o.asked_percent / 100) END,
+               e.open)) AS quantity
+    FROM execution_orders o, entries e
+    WHERE o.id = %(order_id)s AND o.state = 'PLANNED'
+    FOR UPDATE OF o SKIP LOCKED
+)
+UPDATE execution_orders o
+SET state = CASE WHEN s.quantity > 0 THEN 'SENDING' ELSE 'NOT_SENT' END,
+    quantity = NULLIF(s.quantity, 0),
+    worker = CASE WHEN s.quantity > 0 THEN %(worker)s END,
+    lease_until = CASE WHEN s.quantity > 0 THEN now() + make_interval(secs => %(lease)s) END,
+    attempts = o.attempts + 1, sent_at = CASE WHEN s.quantity > 0 THEN clock_timestamp() END,
+    cause = CASE WHEN s.quantity > 0 THEN 'CLAIMED' ELSE 'NOTHING_OPEN' END, actor = %(worker)s
+FROM size s
+WHERE o.id = s.id
+RETURNING o.*, s.open - s.quantity AS remaining, ARRAY(
+    SELECT x.client_order_id FROM execution_orders x
+    WHERE x.trade_id = o.trade_id AND x.firm_code = o.firm_code AND x.program_id = o.program_id
+      AND x.purpose = 'ENTRY' AND x.filled > 0 ORDER BY x.id) AS entries
+
+-- name: read_order
+SELECT * FROM execution_orders WHERE id = %(order_id)s
+
+-- name: lock_order
+SELECT * FROM execution_orders WHERE id = %(order_id)s FOR UPDATE
+
+-- name: write_order
+UPDATE execution_orders
+SET state = %(state)s, filled = %(filled)s, not_held = %(not_held)s,
+    average_price = COALESCE(%(average_price)s, average_price),
+    venue_order_id = COALESCE(%(venue_order_id)s, venue_order_id), worker = NULL, lease_until = NULL,
+    due_at = CASE WHEN %(delay)s::double precision IS NULL THEN due_at
+                  ELSE clock_timestamp() + make_interval(secs => %(delay)s) END,
+    quantity = CASE WHEN %(state)s = 'PLANNED' AND purpose = 'EXIT' THEN NULL ELSE quantity END,
+    sent_at = CASE WHEN %(state)s IN ('PLANNED', 'NOT_SENT') AND state = 'SENDING' THEN NULL ELSE sent_at END,
+    cause = %(cause)s, actor = %(actor)s, answer = %(answer)s
+WHERE id = %(order_id)s
+RETURNING *
+
+-- name: close_entries
+-- What was closed of a trade on an account goes to its entries, the oldest first.
+WITH entries AS (
+    SELECT id, filled - closed AS open,
+           sum(filled - closed) OVER (ORDER BY id) - (filled - closed) AS before
+    FROM execution_orders
+    WHERE trade_id = %(trade_id)s AND firm_code = %(firm_code)s AND program_id = %(program_id)s
+      AND purpose = 'ENTRY' AND filled > closed
+)
+UPDATE execution_orders o
+SET closed = o.closed + LEAST(e.open, %(quantity)s::numeric - e.before), cause = %(cause)s, actor = %(actor)s,
+    answer = NULL
+FROM entries e
+WHERE o.id = e.id AND %(quantity)s::numeric > e.before
+RETURNING o.*
+
+-- name: write_connector_row
+-- The documents' row of this account in the task's log says what the ledger says.
+UPDATE execution_logs l
+SET response_body = jsonb_set(
+        jsonb_set(l.response_body, '{connector_results}', (
+            SELECT jsonb_agg(
+                CASE WHEN row ->> 'firm_code' = %(firm_code)s AND (row ->> 'program_id')::integer = %(program_id)s
+                     THEN (row - ARRAY['reason', 'message', 'order_id', 'details']) || %(changes)s::jsonb ELSE row END
+                ORDER BY place)
+            FROM jsonb_array_elements(l.response_body -> 'connector_results') WITH ORDINALITY AS r (row, place))),
+        '{routed}', to_jsonb((l.response_body ->> 'routed')::boolean OR %(changes)s::jsonb ->> 'status' = 'SUCCESS'))
+WHERE l.task_id = %(task_id)s AND l.status = 'SUCCESS'
+RETURNING l.id, pg_notify('router_events', %(event)s)
+
+-- name: renew_order_leases
+UPDATE execution_orders
+SET lease_until = now() + make_interval(secs => %(lease)s)
+WHERE id = ANY(%(order_ids)s) AND state = 'SENDING' AND worker = %(worker)s
+
+-- name: take_over_lost
+-- On their way when their worker was lost: nobody knows whether they arrived.
+UPDATE execution_orders o
+SET state = 'UNRESOLVED', cause = 'WORKER_LOST', actor = %(actor)s, worker = NULL, lease_until = NULL
+FROM (SELECT id FROM execution_orders
+      WHERE state = 'SENDING' AND lease_until < now()
+      ORDER BY id
+      FOR UPDATE SKIP LOCKED) lost
+WHERE o.id = lost.id
+RETURNING o.*
+
+-- name: waiting_exits
+SELECT DISTINCT trade_id, firm_code, program_id FROM execution_orders
+WHERE state = 'PLANNED' AND purpose = 'EXIT'
+  AND (firm_code, program_id) IN (
+      SELECT firm_code, program_id
+      FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id))
+
+-- name: unsettled_orders
+SELECT * FROM execution_orders
+WHERE state IN ('UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED')
+  AND (firm_code, program_id) IN (
+      SELECT firm_code, program_id
+      FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id))
+ORDER BY id
+
+-- name: open_entries
+-- Entries that were filled and not closed again.
+SELECT * FROM execution_orders
+WHERE purpose = 'ENTRY' AND open_quantity > 0 AND state IN ('FILLED', 'CANCELLED')
+  AND (firm_code, program_id) IN (
+      SELECT firm_code, program_id
+      FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id))
+ORDER BY id
+
+-- name: next_leg
+-- A leg that was provably never taken is not sent again; another one takes its place.
+INSERT INTO execution_orders (
+    task_id, trade_id, firm_code, program_id, purpose, leg, client_order_id, symbol, contract, side, asked_quantity,
+    due_at, expires_at, cause, actor)
+SELECT task_id, trade_id, firm_code, program_id, purpose, leg + 1, %(client_order_id)s, symbol, contract, side,
+       CASE WHEN asked_quantity IS NULL AND asked_percent IS NULL THEN NULL ELSE quantity - filled END,
+       clock_timestamp() + make_interval(secs => %(delay)s), expires_at, 'REPLACES_LEG', %(actor)s
+FROM execution_orders
+WHERE id = %(order_id)s
+RETURNING *

@@ -1,0 +1,201 @@
+"""Takes planned legs and sends them: entries of an account one after another, accounts beside one another."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from connectors.deadline import not_after
+from connectors.live_connector import LiveConnector
+from database.connection import DatabaseUnavailable
+from database.orders import Change, ClaimedExit, OrderLedger
+from domain.account import AccountKey
+from domain.ledger import LedgerOrder
+from domain.order_state import IN_DOUBT, OrderState
+from routing.order_rows import connector_row
+from routing.patience import outage_pause
+from routing.sender import Sender
+
+MOST_THREADS = 200
+# A call that has not left when this part of its lease is over does not leave any more.
+SENDABLE_PART_OF_LEASE = 0.5
+# What could not be written because the database was away is written as soon as it is back.
+WRITE_TRIES = 200
+
+
+class Dispatcher:
+    """Serves the planned legs of ``connectors``' accounts from a thread, each call in a thread of a pool.
+
+    ``ready`` says which accounts may enter already; exits wait for nobody. ``lease`` in seconds: legs whose process
+    is lost become UNRESOLVED after it. ``settled`` is called with every leg that was answered.
+    """
+
+    def __init__(
+        self,
+        ledger: OrderLedger,
+        connectors: Mapping[AccountKey, LiveConnector],
+        sender: Sender,
+        *,
+        ready: Callable[[], list[AccountKey]],
+        settled: Callable[[LedgerOrder], None],
+        lease: float,
+        poll_interval: float,
+        logger: logging.Logger,
+    ) -> None:
+        self._ledger = ledger
+        self._connectors = connectors
+        self._sender = sender
+        self._ready = ready
+        self._settled = settled
+        self._lease = lease
+        self._poll_interval = poll_interval
+        self._logger = logger
+        self._stopping = threading.Event()
+        self._woken = threading.Event()
+        self._lock = threading.Lock()
+        self._in_hand: dict[int, LedgerOrder] = {}
+        self._size = min(MOST_THREADS, max(8, 3 * len(connectors)))
+        self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="send")
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start serving; a second call does nothing."""
+        if self._threads:
+            return
+        self._threads = [
+            threading.Thread(target=self._serve, name="dispatcher", daemon=True),
+            threading.Thread(target=self._renew, name="dispatcher-leases", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Take no more legs and wait for the calls that are running, at most ``timeout`` seconds.
+
+        A call that still runs then is put on record as UNRESOLVED; its answer is written all the same if it comes.
+        """
+        deadline = time.monotonic() + timeout
+        self._stopping.set()
+        self._woken.set()
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        while self._held() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for order in self._held():
+            change = Change(state=OrderState.UNRESOLVED, cause="STOPPED_WHILE_SENDING", actor=self._ledger.worker)
+            self._write_once(order, change)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def wake(self) -> None:
+        """Look for legs now."""
+        if not self._woken.is_set():
+            self._woken.set()
+
+    def is_alive(self) -> bool:
+        """Return whether the loop runs."""
+        return bool(self._threads) and self._threads[0].is_alive()
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Run something beside the sends, in a thread of the same pool."""
+        if not self._stopping.is_set():
+            self._pool.submit(self._guarded, work)
+
+    def _serve(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            self._woken.clear()
+            try:
+                busy = self._round()
+                failures = 0
+            except DatabaseUnavailable as error:
+                failures += 1
+                self._logger.warning("Dispatcher has no database: %s", error, extra={"event": "database_away"})
+                self._stopping.wait(outage_pause(failures))
+                continue
+            except Exception:
+                self._logger.exception("A round of the dispatcher failed", extra={"event": "round_failed"})
+                busy = False
+            if not busy:
+                self._woken.wait(self._poll_interval)
+
+    def _round(self) -> bool:
+        free = self._size - len(self._held())
+        # A third of the threads is kept for exits.
+        claimed, given_up = self._ledger.claim_entries(
+            self._ready(), limit=max(0, free - self._size // 3), lease=self._lease
+        )
+        for order in claimed:
+            self._hand_over(order, partial(self._send_entry, order))
+        self._ledger.tell(given_up, connector_row)
+        exits = self._ledger.exits_due(self._connectors, limit=max(0, free - len(claimed)))
+        for order in exits:
+            taken = self._ledger.claim_exit(order, lease=self._lease)
+            if taken is not None and taken.order.state is OrderState.SENDING:
+                self._hand_over(taken.order, partial(self._send_exit, taken))
+            elif taken is not None:
+                self._ledger.tell([taken.order], connector_row)
+        return bool(claimed or exits)
+
+    def _hand_over(self, order: LedgerOrder, send: Callable[[], None]) -> None:
+        with self._lock:
+            self._in_hand[order.id] = order
+        deadline = time.monotonic() + self._lease * SENDABLE_PART_OF_LEASE
+
+        def work() -> None:
+            try:
+                with not_after(deadline):
+                    send()
+            finally:
+                with self._lock:
+                    self._in_hand.pop(order.id, None)
+                self.wake()
+
+        self._pool.submit(self._guarded, work)
+
+    def _send_entry(self, order: LedgerOrder) -> None:
+        self._write(order, self._sender.send_entry(self._connectors[order.account], order))
+
+    def _send_exit(self, claimed: ClaimedExit) -> None:
+        connector = self._connectors[claimed.order.account]
+        self._write(claimed.order, self._sender.send_exit(connector, claimed))
+
+    def _write(self, order: LedgerOrder, change: Change) -> None:
+        """The answer of a venue is worth waiting for the database: without it the leg would become unresolved."""
+        for tries in range(1, WRITE_TRIES):
+            try:
+                self._write_once(order, change)
+                break
+            except DatabaseUnavailable as error:
+                self._logger.warning("An answer waits for the database: %s", error, extra={"event": "database_away"})
+                time.sleep(outage_pause(tries))
+
+    def _write_once(self, order: LedgerOrder, change: Change) -> None:
+        delay = self._sender.replacement_delay(order, change)
+        only_from = IN_DOUBT
+        if change.state in {OrderState.PLANNED, OrderState.NOT_SENT}:
+            # Where others took the leg for lost meanwhile, what they find out counts.
+            only_from = frozenset({OrderState.SENDING})
+        written = self._ledger.write(order.id, change, connector_row, only_from=only_from, replace_after=delay)
+        if written is not None:
+            self._settled(written)
+
+    def _renew(self) -> None:
+        while not self._stopping.wait(self._lease / 4):
+            try:
+                self._ledger.renew([order.id for order in self._held()], lease=self._lease)
+            except DatabaseUnavailable as error:
+                self._logger.warning("Leases were not renewed: %s", error, extra={"event": "renew_failed"})
+
+    def _held(self) -> list[LedgerOrder]:
+        with self._lock:
+            return list(self._in_hand.values())
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:
+            self._logger.exception("Work on an order failed", extra={"event": "order_work_failed"})

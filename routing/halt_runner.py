@@ -1,0 +1,114 @@
+"""Does what a halt orders beyond stopping entries: takes working entries back, closes everything. Until it is done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from connectors.live_connector import LiveConnector
+from connectors.venue import NotSent, Unclear
+from database.halts import HaltAction, HaltRecord
+from database.orders import OrderLedger
+from domain.account import AccountKey
+from domain.ledger import LedgerOrder, Purpose
+from domain.order_state import IN_DOUBT
+from routing.order_rows import connector_row
+from routing.sender import answered
+
+LEASE_SECONDS = 60.0
+RETRY_SECONDS = 2.0
+
+
+class HaltRunner:
+    """Serves the halts' actions at ``connectors``' accounts. ``submit`` runs something in a thread.
+
+    An action is repeated until the venue says that nothing is left: entries that were on their way when the halt began
+    may still arrive.
+    """
+
+    def __init__(
+        self,
+        halts: HaltRecord,
+        ledger: OrderLedger,
+        connectors: Mapping[AccountKey, LiveConnector],
+        *,
+        submit: Callable[[Callable[[], None]], None],
+        logger: logging.Logger,
+    ) -> None:
+        self._halts = halts
+        self._ledger = ledger
+        self._connectors = connectors
+        self._submit = submit
+        self._logger = logger
+
+    def round(self) -> None:
+        """Take what is to be done; does not wait for the venues. Raises DatabaseUnavailable."""
+        for action in self._halts.claim_actions(self._connectors, lease=LEASE_SECONDS):
+            self._submit(partial(self._carry_out, action))
+
+    def _carry_out(self, action: HaltAction) -> None:
+        try:
+            done, said = self._cancel(action) if action.action == "CANCEL" else self._flatten(action)
+        except (NotSent, Unclear) as error:
+            words = self._connectors[action.account].in_words(error)
+            self._logger.error(
+                "%s of halt %s at %s failed and is tried again: %s",
+                action.action,
+                action.halt_id,
+                action.account,
+                words,
+                extra={"event": "halt_action_failed"},
+            )
+            self._halts.ended(action, {"error": words, "tries": action.tries}, done=False, delay=RETRY_SECONDS)
+            return
+        self._halts.ended(action, {"said": said, "tries": action.tries}, done=done, delay=RETRY_SECONDS)
+        if done:
+            self._logger.warning(
+                "%s of halt %s at %s is done: %s",
+                action.action,
+                action.halt_id,
+                action.account,
+                "; ".join(said) or "there was nothing to do",
+                extra={"event": "halt_action_done"},
+            )
+
+    def _cancel(self, action: HaltAction) -> tuple[bool, list[str]]:
+        """Take back what has not filled of entries; protective orders stay where they are."""
+        said = []
+        connector = self._connectors[action.account]
+        for order in self._ledger.under_way(action.account):
+            if order.state in IN_DOUBT or order.purpose is Purpose.EXIT:
+                continue
+            if order.venue_order_id is not None:
+                connector.cancel_order(action.account, order.venue_order_id)
+                said.append(f"cancelled {order.client_order_id}")
+            self._look_up(connector, order)
+        return not self._ledger.under_way(action.account), said
+
+    def _flatten(self, action: HaltAction) -> tuple[bool, list[str]]:
+        connector = self._connectors[action.account]
+        self._cancel(action)
+        if any(order.purpose is Purpose.EXIT for order in self._ledger.under_way(action.account)):
+            # An exit whose call is running has read the position already; closing it now could turn it.
+            return False, ["an exit is on its way"]
+        said = connector.flatten(action.account)
+        under_way = self._ledger.under_way(action.account)
+        if connector.positions(action.account) or connector.working_orders(action.account) or under_way:
+            return False, said
+        for order in self._ledger.open_entries([action.account]):
+            self._ledger.settle_outside(
+                order, order.open_quantity, cause=f"FLATTENED_BY_HALT {action.halt_id}", actor=self._ledger.worker
+            )
+        return True, said
+
+    def _look_up(self, connector: LiveConnector, order: LedgerOrder) -> None:
+        report = connector.find_order(
+            order.account,
+            order.client_order_id,
+            sent_at=order.sent_at or order.created_at,
+            order_id=order.venue_order_id,
+        )
+        if report is not None:
+            change = answered(order, report, actor=self._ledger.worker, cause="CANCELLED_BY_HALT")
+            self._ledger.write(order.id, change, connector_row, only_from={order.state})
