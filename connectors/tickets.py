@@ -8,6 +8,9 @@ from decimal import Decimal
 from domain.account import AccountKey
 from domain.contract import Contract
 from domain.order_state import Side
+from domain.venue_login import VenueLogin
+
+__all__ = ["EntryTicket", "ExitTicket", "VenueLogin"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,26 +45,3 @@ class ExitTicket:
     quantity: Decimal
     entries: tuple[str, ...] = ()
     remaining: Decimal = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueLogin:
-    """How to reach a platform; which of the fields it needs is its own matter. Secrets stay out of ``repr``."""
-
-    firm_code: str
-    platform: str
-    url: str
-    user: str | None = None
-    password: str | None = None
-    key: str | None = None
-    secret: str | None = None
-    token: str | None = None
-    domain: str | None = None
-    timeout: float = 10.0
-
-    def __repr__(self) -> str:
-        return f"VenueLogin({self.firm_code}, {self.platform}, {self.url}, user={self.user})"
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return every value that must never be stored or shown."""
-        return tuple(value for value in (self.password, self.key, self.secret, self.token) if value)
