@@ -27,6 +27,12 @@ BREACH_TYPES: dict[Rule, str] = {
     Rule.DAILY_ROOM: "daily_loss",
     Rule.DRAWDOWN_ROOM: "drawdown",
     Rule.TRADE_CLOSED: "lifecycle",
+    Rule.STOP_REQUIRED: "risk",
+    Rule.NO_CONTRACT: "contract",
+    Rule.SIGNAL_EXPIRED: "lifecycle",
+    Rule.OPEN_CONTRACTS: "contracts",
+    Rule.ACCOUNT_UNRESOLVED: "unresolved",
+    Rule.TRADING_HALTED: "paused",
     Rule.CONFIGURATION_ERROR: "error",
     Rule.EXCEPTION: "error",
 }

@@ -29,6 +29,12 @@ class Rule(StrEnum):
     DRAWDOWN_ROOM = "DRAWDOWN_ROOM"
     TRADE_CLOSED = "TRADE_CLOSED"
     ZERO_CONTRACTS = "ZERO_CONTRACTS"
+    STOP_REQUIRED = "STOP_REQUIRED"
+    NO_CONTRACT = "NO_CONTRACT"
+    SIGNAL_EXPIRED = "SIGNAL_EXPIRED"
+    OPEN_CONTRACTS = "OPEN_CONTRACTS"
+    ACCOUNT_UNRESOLVED = "ACCOUNT_UNRESOLVED"
+    TRADING_HALTED = "TRADING_HALTED"
     CONFIGURATION_ERROR = "CONFIGURATION_ERROR"
     EXCEPTION = "EXCEPTION"
 
@@ -53,6 +59,13 @@ MEANING: dict[Rule, str] = {
     Rule.DRAWDOWN_ROOM: "the worst case is not below the room to the floor less `{FIRM}_{ID}_BUFFER`",
     Rule.TRADE_CLOSED: "an exit of this trade was stored before its entry; entering now would open a closed trade",
     Rule.ZERO_CONTRACTS: "the size comes to zero contracts, so there is nothing to send",
+    Rule.STOP_REQUIRED: "the account's entries need a stop: the order has none, or the venue cannot carry it",
+    Rule.NO_CONTRACT: "live only: the account's venue trades no contract that is known for the symbol; always, with "
+    "`{FIRM}_{ID}_USE_MICROS`: no micro of it is known",
+    Rule.SIGNAL_EXPIRED: "the signal is older than `ENTRY_MAX_AGE` (an exit: than `EXIT_MAX_AGE`)",
+    Rule.OPEN_CONTRACTS: "the open and pending contracts together with this order exceed the account's limit",
+    Rule.ACCOUNT_UNRESOLVED: "nobody knows yet what became of an order of the account; its entries wait for the answer",
+    Rule.TRADING_HALTED: "trading was halted by a person",
     Rule.CONFIGURATION_ERROR: "live only: a setting of this account or its firm cannot be read",
     Rule.EXCEPTION: "a check failed with an error; an account that cannot be checked does not trade",
 }

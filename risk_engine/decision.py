@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from account_engine.standing import AccountStanding
 from config.instruments import InstrumentBook
 from domain.account import AccountKey
+from domain.dry_reason import DryReason
 from domain.order import EntryOrder
 from domain.rule_set import AccountRules
 
-
-class DryReason(StrEnum):
-    """Why an account is in dry-run."""
-
-    GLOBAL = "GLOBAL_DRY_RUN_ENABLED"
-    FIRM = "FIRM_DRY_RUN_ENABLED"
+__all__ = [
+    "AccountDecision",
+    "AccountFacts",
+    "Approved",
+    "DryReason",
+    "EntryDecision",
+    "EntryFacts",
+    "FirmFacts",
+    "Refusal",
+    "Rejected",
+    "Verdict",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
