@@ -33,6 +33,8 @@ BREACH_TYPES: dict[Rule, str] = {
     Rule.OPEN_CONTRACTS: "contracts",
     Rule.ACCOUNT_UNRESOLVED: "unresolved",
     Rule.TRADING_HALTED: "paused",
+    Rule.ACCOUNT_OUT_OF_SYNC: "out_of_sync",
+    Rule.NO_DIRECTION: "direction",
     Rule.CONFIGURATION_ERROR: "error",
     Rule.EXCEPTION: "error",
 }

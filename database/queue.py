@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from database.connection import Database, Row
+from database.connection import Database, Row, Transaction
 from domain.json_text import json_text
 from domain.order import TaskEvent
 
@@ -18,7 +19,10 @@ LOOKED_UP = frozenset({"verdicts", "error", "standing"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A claimed task. ``attempt`` counts from 1; ``trade_closed``: an exit of the trade came before this entry."""
+    """A claimed task. ``attempt`` counts from 1; ``trade_closed``: an exit of the trade came before this entry.
+
+    ``age``: seconds since it was stored, or since a person gave it another try.
+    """
 
     id: int
     trade_id: str
@@ -26,6 +30,7 @@ class Task:
     payload: dict[str, Any]
     attempt: int
     trade_closed: bool
+    age: Decimal = Decimal(0)
 
     @classmethod
     def from_row(cls, row: Row) -> Task:
@@ -36,6 +41,7 @@ class Task:
             payload=row["payload"],
             attempt=row["attempts"],
             trade_closed=row["trade_closed"],
+            age=row["age"],
         )
 
 
@@ -76,17 +82,22 @@ class TaskQueue:
         rows.sort(key=lambda row: (row["priority"], row["id"]))
         return [Task.from_row(row) for row in rows]
 
-    def record(self, results: list[Result]) -> set[int]:
-        """Write logs and finish tasks together; return the ids whose claim still held and which are now finished."""
-        rows = self._database.run(
-            "record_results",
-            again=True,
-            worker=self.worker,
-            task_ids=[result.task.id for result in results],
-            attempts=[result.task.attempt for result in results],
-            bodies=[result.body for result in results],
-            events=[event_text(result.event) for result in results],
-        )
+    def record(self, results: list[Result], transaction: Transaction | None = None) -> set[int]:
+        """Write logs and finish tasks together; return the ids whose claim still held and which are now finished.
+
+        In ``transaction`` where one is given: then they are finished when that is committed.
+        """
+        values = {
+            "worker": self.worker,
+            "task_ids": [result.task.id for result in results],
+            "attempts": [result.task.attempt for result in results],
+            "bodies": [result.body for result in results],
+            "events": [event_text(result.event) for result in results],
+        }
+        if transaction is None:
+            rows = self._database.run("record_results", again=True, **values)
+        else:
+            rows = transaction.rows("record_results", **values)
         return {row["id"] for row in rows}
 
     def record_failure(self, task: Task, *, error: str, final: bool, delay: float) -> bool:

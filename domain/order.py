@@ -9,11 +9,17 @@ from enum import StrEnum
 from typing import Any
 
 from domain.money import optional_decimal
+from domain.order_state import Side
 
 
 class Direction(StrEnum):
     LONG = "LONG"
     SHORT = "SHORT"
+
+    @property
+    def side(self) -> Side:
+        """What opens a trade of this direction."""
+        return Side.BUY if self is Direction.LONG else Side.SELL
 
 
 class TaskEvent(StrEnum):
@@ -40,12 +46,17 @@ class EntryOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitOrder:
-    """An exit as the sender asked for it; the size comes from what is open, never from here."""
+    """An exit as the sender asked for it. All of what is open, unless ``contracts`` or ``percent`` ask for less.
+
+    ``contracts`` are of the signal's symbol; ``percent`` is above 0 and at most 100, of what is open then.
+    """
 
     trade_id: str
     symbol: str
     exit_type: str | None
     exit_price: Decimal | None
+    contracts: int | None = None
+    percent: Decimal | None = None
 
 
 def requested_contracts(payload: Mapping[str, Any]) -> int | None:

@@ -35,6 +35,8 @@ class Rule(StrEnum):
     OPEN_CONTRACTS = "OPEN_CONTRACTS"
     ACCOUNT_UNRESOLVED = "ACCOUNT_UNRESOLVED"
     TRADING_HALTED = "TRADING_HALTED"
+    ACCOUNT_OUT_OF_SYNC = "ACCOUNT_OUT_OF_SYNC"
+    NO_DIRECTION = "NO_DIRECTION"
     CONFIGURATION_ERROR = "CONFIGURATION_ERROR"
     EXCEPTION = "EXCEPTION"
 
@@ -66,6 +68,8 @@ MEANING: dict[Rule, str] = {
     Rule.OPEN_CONTRACTS: "the open and pending contracts together with this order exceed the account's limit",
     Rule.ACCOUNT_UNRESOLVED: "nobody knows yet what became of an order of the account; its entries wait for the answer",
     Rule.TRADING_HALTED: "trading was halted by a person",
+    Rule.NO_DIRECTION: "live only: the signal says neither LONG nor SHORT",
+    Rule.ACCOUNT_OUT_OF_SYNC: "live only: the account holds more at its venue than the order ledger says",
     Rule.CONFIGURATION_ERROR: "live only: a setting of this account or its firm cannot be read",
     Rule.EXCEPTION: "a check failed with an error; an account that cannot be checked does not trade",
 }

@@ -11,6 +11,7 @@ from account_engine.standing import AccountStanding
 from config.instruments import InstrumentBook
 from domain.account import AccountKey
 from domain.dry_reason import DryReason
+from domain.ledger import Exposure
 from domain.order import EntryOrder
 from domain.rule_set import AccountRules
 
@@ -41,7 +42,8 @@ class FirmFacts:
 class AccountFacts:
     """All that is known of one account at the moment of the decision. ``state_age`` in seconds.
 
-    ``standing`` is None where the account is not tracked.
+    ``standing`` is None where the account is not tracked. ``exposure``: what is open or pending by the order ledger.
+    ``halted`` and ``out_of_sync`` are sentences, None where it is neither.
     """
 
     key: AccountKey
@@ -54,11 +56,17 @@ class AccountFacts:
     standing: AccountStanding | None = None
     rules: AccountRules | None = None
     config_errors: tuple[str, ...] = ()
+    exposure: Exposure = field(default_factory=Exposure)
+    halted: str | None = None
+    out_of_sync: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFacts:
-    """Everything an entry's decision depends on. ``trade_closed``: an exit of the trade came before this entry."""
+    """Everything an entry's decision depends on. ``trade_closed``: an exit of the trade came before this entry.
+
+    ``signal_age`` and ``max_signal_age`` in seconds; None where the age does not matter.
+    """
 
     order: EntryOrder
     firms: tuple[FirmFacts, ...]
@@ -67,6 +75,8 @@ class EntryFacts:
     trade_closed: bool = False
     max_state_age: Decimal = Decimal(300)
     allow_unknown_state: bool = False
+    signal_age: Decimal | None = None
+    max_signal_age: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from account_engine import check_order_enforcement, evaluate_account_breach, evaluate_account_state
 from account_engine.order_enforcement import enforcement_answer
 from account_engine.rule_engine import StandingState, entry_fits
+from account_engine.standing import AccountStanding
 from config import contract_limit
 from domain.checks import CheckResult, Comparison, Status
 from domain.limits import Finding, failed_check, failed_finding
@@ -30,6 +31,7 @@ from risk_engine.decision import (
     Rejected,
     Verdict,
 )
+from risk_engine.live_checks import live_findings, loss_at_stop, reserved_of
 from risk_engine.prop_risk_engine import evaluate_risk
 
 R = TypeVar("R")
@@ -79,9 +81,10 @@ def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts)
     enforcement = _enforcement(account, facts, contracts)
     fit = _fit(account, facts, contracts)
     if enforcement["rule"] is not Rule.TRADE_CLOSED:
+        enforcement = _with_findings(enforcement, _live_findings(account, facts, contracts))
         judged = [finding for finding in fit if live or not _is_unknown(finding)]
         # What the breach check has refused already needs no second refusal for the same figures.
-        enforcement = _with_standing(enforcement, judged, refuses=breach.approved)
+        enforcement = _with_findings(enforcement, judged, refuses=breach.approved)
     if live and enforcement["allowed"] and configuration is not None:
         enforcement = enforcement_answer(configuration, compared=enforcement["compared"])
     row = _enforcement_row(account, enforcement)
@@ -113,6 +116,15 @@ def _under_contract_limit(account: AccountFacts, facts: EntryFacts) -> AccountFa
     limit = contract_limit(rules, facts.instruments.resolve(facts.order.symbol), total_profit=profit)
     most = {"max_contracts": limit}
     return replace(account, metadata={**account.metadata, **most}, scaling_rules={**account.scaling_rules, **most})
+
+
+def _live_findings(account: AccountFacts, facts: EntryFacts, contracts: int) -> list[Finding]:
+    findings = _guarded(
+        lambda: list(live_findings(account, facts, contracts)),
+        lambda error: [failed_finding(f"What is open on {account.key} could not be judged: {error}")],
+    )
+    live = account.dry_reason is None
+    return [finding for finding in findings if live or finding.comparison.rule is Rule.TRADING_HALTED]
 
 
 def _guarded(check: Callable[[], R], refused: Callable[[Exception], R]) -> R:
@@ -208,22 +220,20 @@ def _fit(account: AccountFacts, facts: EntryFacts, contracts: int) -> list[Findi
         return []
     standing = account.standing
     findings = _guarded(
-        lambda: list(entry_fits(standing, _worst_case(facts, contracts))),
+        lambda: list(
+            entry_fits(
+                standing, _with_what_is_open(loss_at_stop(facts.order, facts.instruments, contracts), account, standing)
+            )
+        ),
         lambda error: [failed_finding(f"The standing of {account.key} could not be judged: {error}")],
     )
     # The owner may let an account trade whose figures are not known; a limit that is known to be reached stays one.
     return [finding for finding in findings if not (facts.allow_unknown_state and _is_unknown(finding))]
 
 
-def _worst_case(facts: EntryFacts, contracts: int) -> Decimal | None:
-    """Return the dollars lost at the stop by what would be sent, None where price, stop or point value is not known."""
-    if contracts == 0:
-        return Decimal(0)
-    order = facts.order
-    instrument = facts.instruments.resolve(order.symbol)
-    if order.entry_price is None or order.stop_loss is None or instrument is None or instrument.point_value is None:
-        return None
-    return abs(order.entry_price - order.stop_loss) * instrument.point_value * contracts
+def _with_what_is_open(worst_case: Decimal | None, account: AccountFacts, standing: AccountStanding) -> Decimal | None:
+    reserved = reserved_of(account, standing)
+    return None if worst_case is None or reserved is None else worst_case + reserved
 
 
 def _is_unknown(finding: Finding) -> bool:
@@ -231,8 +241,8 @@ def _is_unknown(finding: Finding) -> bool:
     return comparison.rule is Rule.STANDING_FORBIDS_ENTRY and comparison.value == str(StandingState.UNKNOWN)
 
 
-def _with_standing(answer: dict[str, Any], findings: list[Finding], *, refuses: bool) -> dict[str, Any]:
-    """Return the enforcement answer with the standing's comparisons, and its refusal where there was none yet."""
+def _with_findings(answer: dict[str, Any], findings: list[Finding], *, refuses: bool = True) -> dict[str, Any]:
+    """Return the enforcement answer with these comparisons, and the first one's refusal where there was none yet."""
     compared = [*answer["compared"], *(finding.comparison for finding in findings)]
     refusal = next((finding for finding in findings if finding.refuses), None)
     if refuses and answer["allowed"] and refusal is not None:

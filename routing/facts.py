@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -18,16 +18,20 @@ from config import (
 )
 from config.settings import Settings
 from domain.account import AccountKey
+from domain.halt import Halt, halt_of
+from domain.ledger import Exposure
 from domain.money import decimal_of
-from domain.order import EntryOrder
+from domain.order import EntryOrder, ExitOrder
 from risk_engine.decision import AccountFacts, DryReason, EntryFacts, FirmFacts
 from risk_engine.pipeline import age_of
+from routing.ledger_view import LedgerView
 
 
 class FactBook:
     """The routed accounts with their rules, compiled once; their state is asked for each decision.
 
-    ``dry_run`` makes every account dry. ``clock`` gives Unix seconds.
+    ``dry_run`` makes every account dry. ``halts`` and ``out_of_sync`` read what holds now. ``clock`` gives Unix
+    seconds.
     """
 
     def __init__(
@@ -36,8 +40,14 @@ class FactBook:
         states: AccountStateManager,
         *,
         dry_run: bool,
+        halts: Callable[[], Sequence[Halt]] = tuple,
+        out_of_sync: Callable[[], Mapping[AccountKey, str]] = dict,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._read_halts = halts
+        self._read_out_of_sync = out_of_sync
+        self._halts: Sequence[Halt] = ()
+        self._out_of_sync: Mapping[AccountKey, str] = {}
         self._settings = settings
         self._states = states
         self._clock = clock
@@ -46,16 +56,30 @@ class FactBook:
             FirmFacts(code=code, risk_rules=get_firm_risk_rules(code, settings=settings)) for code in codes
         )
         self.accounts = tuple(_configured(account, settings, dry_run=dry_run) for account in settings.accounts)
+        self.live = tuple(account.key for account in self.accounts if account.dry_reason is None)
         self.rule_sets = {account.key: account.metadata["rule_set"] for account in self.accounts}
 
     def refresh(self) -> None:
         """See what other processes have changed of the accounts. Raises DatabaseUnavailable."""
         self._states.refresh([account.key for account in self.accounts])
+        self._halts = self._read_halts()
+        if self.live:
+            self._out_of_sync = self._read_out_of_sync()
 
-    def of(self, order: EntryOrder, *, trade_closed: bool) -> EntryFacts:
-        """Return all facts of an entry, as of now."""
+    def contracts_of(self, order: ExitOrder, root: str) -> Decimal | None:
+        """Return how many contracts of ``root`` a partial exit asks for; of a trade in micros each counts its ratio."""
+        if order.contracts is None:
+            return None
+        asked, traded = self._settings.instruments.resolve(order.symbol), self._settings.instruments.resolve(root)
+        micros = asked is not None and traded is not None and traded.micro_of == asked.root and traded.micro_ratio
+        return Decimal(order.contracts * (micros or 1))
+
+    def of(
+        self, order: EntryOrder, *, trade_closed: bool, age: Decimal | None = None, view: LedgerView | None = None
+    ) -> EntryFacts:
+        """Return all facts of an entry, as of now. ``age`` of its signal in seconds; ``view``: what is open already."""
         now = self._clock()
-        accounts = tuple(self._with_state(account, now) for account in self.accounts)
+        accounts = tuple(self._with_state(account, now, view) for account in self.accounts)
         firms = tuple(replace(firm, metrics=firm_metrics(firm.code, accounts)) for firm in self.firms)
         return EntryFacts(
             order=order,
@@ -65,11 +89,20 @@ class FactBook:
             trade_closed=trade_closed,
             max_state_age=Decimal(self._settings.account_state_max_age),
             allow_unknown_state=self._settings.allow_unknown_account_state,
+            signal_age=age,
+            max_signal_age=Decimal(str(self._settings.entry_max_age)),
         )
 
-    def _with_state(self, account: AccountFacts, now: float) -> AccountFacts:
+    def _with_state(self, account: AccountFacts, now: float, view: LedgerView | None) -> AccountFacts:
         state, figures_at, standing = self._states.facts_of(*account.key)
-        return replace(account, state=state, state_age=age_of(figures_at, now), standing=standing)
+        known = replace(account, state=state, state_age=age_of(figures_at, now), standing=standing)
+        halt = halt_of(account.key, self._halts)
+        if halt is not None:
+            known = replace(known, halted=f"{halt}.")
+        if account.dry_reason is not None:
+            return known
+        exposure = Exposure() if view is None else view.exposure(account.key)
+        return replace(known, exposure=exposure, out_of_sync=self._out_of_sync.get(account.key))
 
 
 def firm_metrics(firm_code: str, accounts: tuple[AccountFacts, ...]) -> dict[str, Decimal]:

@@ -3,41 +3,64 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, assert_never
 
 from account_engine.order_enforcement import BREACH_TYPES
-from connectors import Connector, Leg, Receipt
+from connectors import Connector, Leg
 from domain.account import AccountKey
 from domain.checks import verdict_of
 from domain.json_text import json_text
-from domain.money import optional_decimal
-from domain.order import Direction, EntryOrder, ExitOrder, TaskEvent, requested_contracts
+from domain.ledger import PlannedLeg
+from domain.order import EntryOrder, ExitOrder, TaskEvent
 from domain.rules import Rule
-from risk_engine.decision import AccountDecision, AccountFacts, Approved, Refusal, Rejected
+from risk_engine.decision import AccountDecision, AccountFacts, Approved, EntryFacts, Refusal, Rejected
+from risk_engine.live_checks import loss_at_stop
 from risk_engine.pipeline import decide_entry
 from routing.facts import FactBook
+from routing.ledger_view import LedgerView, entry_leg, exit_leg
+from routing.task_orders import entry_order, exit_order
 
 ARRAYS = ("risk_checks", "program_sizing", "account_breaches", "enforcement_checks", "connector_results")
 DRY_DETAILS = "ExecutionRouter dry-run: no external order sent."
-LIVE_DETAILS = "ExecutionRouter live: approved orders were handed to the connectors."
+LIVE_DETAILS = "ExecutionRouter live: the rows of connector_results follow the orders."
+PLANNED = {"status": "PENDING", "reason": "PLANNED"}
+NOT_RECORDED = {
+    "status": "SKIPPED",
+    "reason": "NOT_RECORDED",
+    "message": "There is no database to put the order on record, so it is not sent.",
+}
 EXAMPLE_DETAILS = " EXAMPLE CONFIGURATION: the limits are example figures, not the firms' real limits."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processed:
-    """A task's result: the log's response_body, and the verdicts as listeners hear them."""
+    """A task's result: the log's response_body, the verdicts as listeners hear them, and the legs to be planned."""
 
     body: dict[str, Any]
     verdicts: list[dict[str, Any]]
+    legs: tuple[PlannedLeg, ...] = ()
 
     def body_json(self) -> str:
         return json_text(self.body)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOrders:
+    """The accounts that orders can be sent to, and for how many seconds after its signal an order may be sent."""
+
+    accounts: Collection[AccountKey] = ()
+    entry_lifetime: float = 120.0
+    exit_lifetime: float = 86_400.0
+
+
 class TaskProcessor:
-    """Decides tasks. ``connectors`` holds one per routed firm and dry reason; ``before_entries`` may raise."""
+    """Decides tasks. ``connectors``: the dry ones, per account; ``live``: where orders can be sent.
+
+    What a live account is to do is returned as legs, which the order desk plans. ``before_entries`` may raise.
+    """
 
     def __init__(
         self,
@@ -49,7 +72,9 @@ class TaskProcessor:
         example: bool,
         logger: logging.Logger,
         before_entries: Callable[[], None] = lambda: None,
+        live: LiveOrders | None = None,
     ) -> None:
+        self._live = LiveOrders() if live is None else live
         self._before_entries = before_entries
         self._facts = facts
         self._connectors = connectors
@@ -64,14 +89,28 @@ class TaskProcessor:
         self._facts.refresh()
 
     def process(
-        self, event_type: TaskEvent, trade_id: str, payload: Mapping[str, Any], *, trade_closed: bool = False
+        self,
+        event_type: TaskEvent,
+        trade_id: str,
+        payload: Mapping[str, Any],
+        *,
+        trade_closed: bool = False,
+        age: Decimal | None = None,
+        view: LedgerView | None = None,
     ) -> Processed:
-        """Return the result of one task. Raises ValueError when the payload cannot be read as an order."""
+        """Return the result of one task. Raises ValueError when the payload cannot be read as an order.
+
+        ``age`` of the signal in seconds. ``view``: the ledger, into which an approval is counted at once; without one
+        nothing can be put on record, so nothing is sent.
+        """
+        legs: list[PlannedLeg] = []
         match event_type:
             case TaskEvent.ENTRY:
-                arrays = self._entry(trade_id, payload, trade_closed=trade_closed)
+                order = entry_order(trade_id, payload, self._default_symbol)
+                facts = self._facts.of(order, trade_closed=trade_closed, age=age, view=view)
+                arrays = self._entry(facts, view, legs)
             case TaskEvent.EXIT:
-                arrays = {"connector_results": self._exit(trade_id, payload)}
+                arrays = {"connector_results": self._exit(trade_id, payload, view, legs)}
             case TaskEvent.MFE_UPDATE:
                 arrays = {}
             case _:
@@ -79,7 +118,7 @@ class TaskProcessor:
         rows = {name: arrays.get(name, []) for name in ARRAYS}
         details = (DRY_DETAILS if self._dry_run else LIVE_DETAILS) + (EXAMPLE_DETAILS if self._example else "")
         body = {
-            "routed": any(row["status"] == "SUCCESS" for row in rows["connector_results"]),
+            "routed": False,
             "dry_run": self._dry_run,
             "event_type": str(event_type),
             "trade_id": trade_id,
@@ -87,31 +126,35 @@ class TaskProcessor:
             "example_configuration": self._example,
             **rows,
         }
-        return Processed(body=body, verdicts=[verdict_of(row) for row in rows["connector_results"]])
+        verdicts = [verdict_of(row) for row in rows["connector_results"]]
+        return Processed(body=body, verdicts=verdicts, legs=tuple(legs))
 
     def _entry(
-        self, trade_id: str, payload: Mapping[str, Any], *, trade_closed: bool
+        self, facts: EntryFacts, view: LedgerView | None, legs: list[PlannedLeg]
     ) -> dict[str, list[dict[str, Any]]]:
-        order = entry_order(trade_id, payload, self._default_symbol)
-        decision = decide_entry(self._facts.of(order, trade_closed=trade_closed))
+        decision = decide_entry(facts)
         return {
             "risk_checks": list(decision.risk_checks),
             "program_sizing": list(decision.program_sizing),
             "account_breaches": list(decision.account_breaches),
             "enforcement_checks": list(decision.enforcement_checks),
-            "connector_results": [self._act(account, order) for account in decision.accounts],
+            "connector_results": [self._act(account, facts, view, legs) for account in decision.accounts],
         }
 
-    def _act(self, decision: AccountDecision, order: EntryOrder) -> dict[str, Any]:
+    def _act(
+        self, decision: AccountDecision, facts: EntryFacts, view: LedgerView | None, legs: list[PlannedLeg]
+    ) -> dict[str, Any]:
         verdict = decision.verdict
         account = verdict.account
+        refusals: tuple[Refusal, ...] = ()
         match verdict:
+            case Approved() if decision.dry_reason is None:
+                answer = self._planned(verdict, facts, view, legs)
             case Approved(contracts=contracts):
-                leg = Leg(account=account, order=order, contracts=contracts)
-                answer = self._sent(account, order, lambda: self._connectors[account].send_entry_order(leg))
-                refusals: tuple[Refusal, ...] = ()
+                leg = Leg(account=account, order=verdict.order, contracts=contracts)
+                answer = self._connectors[account].send_entry_order(leg).as_row()
             case Rejected(refusals=refusals):
-                self._report_blocked(account, order, refusals)
+                self._report_blocked(account, facts.order, refusals)
                 answer = {"status": "SKIPPED", "reason": _not_sent(decision, refusals)}
             case _:
                 assert_never(verdict)
@@ -121,36 +164,76 @@ class TaskProcessor:
             **answer,
             "approved": isinstance(verdict, Approved),
             "contracts": verdict.contracts,
+            "symbol": verdict.order.symbol,
             "blocked_by": _rules(refusals),
             "blocked_if_live": _rules(decision.blocked_if_live),
             "rule_set": self._facts.rule_sets[account],
         }
 
-    def _exit(self, trade_id: str, payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _planned(
+        self, verdict: Approved, facts: EntryFacts, view: LedgerView | None, legs: list[PlannedLeg]
+    ) -> dict[str, Any]:
+        if view is None:
+            return dict(NOT_RECORDED)
+        if verdict.contract is None:
+            return {"status": "FAILED", "reason": str(Rule.NO_CONTRACT)}
+        leg = entry_leg(
+            verdict.account,
+            verdict.order,
+            verdict.contract,
+            verdict.contracts,
+            worst_case=loss_at_stop(verdict.order, facts.instruments, verdict.contracts),
+            lifetime=self._live.entry_lifetime,
+        )
+        view.reserve(leg)
+        legs.append(leg)
+        return dict(PLANNED)
+
+    def _exit(
+        self, trade_id: str, payload: Mapping[str, Any], view: LedgerView | None, legs: list[PlannedLeg]
+    ) -> list[dict[str, Any]]:
         order = exit_order(trade_id, payload, self._default_symbol)
-        return [self._exit_row(account, order) for account in self._facts.accounts]
+        routed = {account.key: account for account in self._facts.accounts}
+        holders = [] if view is None else view.holders(trade_id)
+        # Whoever holds the trade is told to close it, also where the account is not routed any more.
+        accounts = dict.fromkeys([*routed, *holders])
+        return [
+            {
+                "firm_code": account.firm_code,
+                "program_id": account.program_id,
+                **self._close(account, routed.get(account), order, view, legs),
+                "approved": True,
+                "contracts": None,
+                "blocked_by": [],
+                "blocked_if_live": [],
+            }
+            for account in accounts
+        ]
 
-    def _exit_row(self, account: AccountFacts, order: ExitOrder) -> dict[str, Any]:
-        leg = Leg(account=account.key, order=order, contracts=None)
-        return {
-            "firm_code": account.key.firm_code,
-            "program_id": account.key.program_id,
-            **self._sent(account.key, order, lambda: self._connectors[account.key].send_exit_order(leg)),
-            "approved": True,
-            "contracts": None,
-            "blocked_by": [],
-            "blocked_if_live": [],
-        }
-
-    def _sent(self, account: AccountKey, order: EntryOrder | ExitOrder, send: Callable[[], Receipt]) -> dict[str, Any]:
-        """Return the venue's part of a row; a connector that fails must not keep the other accounts from theirs."""
-        try:
-            return send().as_row()
-        except Exception as error:
-            self._logger.exception(
-                "Connector of %s failed", account, extra={"event": "connector_failed", "trade_id": order.trade_id}
-            )
-            return {"status": "FAILED", "reason": "CONNECTOR_ERROR", "message": f"{type(error).__name__}: {error}"}
+    def _close(
+        self,
+        account: AccountKey,
+        facts: AccountFacts | None,
+        order: ExitOrder,
+        view: LedgerView | None,
+        legs: list[PlannedLeg],
+    ) -> dict[str, Any]:
+        entries = [] if view is None else view.open_entries(order.trade_id, account)
+        held = f"{sum(entry.open_quantity for entry in entries)} contracts of this trade may be open here"
+        if facts is not None and facts.dry_reason is not None:
+            row = self._connectors[account].send_exit_order(Leg(account=account, order=order, contracts=None)).as_row()
+            return {**row, "message": f"{held}; dry-run sends nothing."} if entries else row
+        if account not in self._live.accounts:
+            message = f"{held}, but the account is not configured any more: close them at the firm."
+            self._logger.error("%s: %s", account, message, extra={"event": "exit_not_sent", "trade_id": order.trade_id})
+            return {"status": "FAILED", "reason": "ACCOUNT_NOT_CONFIGURED", "message": message}
+        if view is None:
+            return dict(NOT_RECORDED)
+        if not entries:
+            return {"status": "SKIPPED", "reason": "NOTHING_OPEN"}
+        asked = self._facts.contracts_of(order, entries[0].contract.root)
+        legs.append(exit_leg(account, order, entries, contracts=asked, lifetime=self._live.exit_lifetime))
+        return dict(PLANNED)
 
     def _report_blocked(self, account: AccountKey, order: EntryOrder, refusals: tuple[Refusal, ...]) -> None:
         first = refusals[0]
@@ -162,35 +245,6 @@ class TaskProcessor:
             BREACH_TYPES.get(Rule(first.rule), first.rule),
             extra={"event": "order_blocked", "trade_id": order.trade_id},
         )
-
-
-def entry_order(trade_id: str, payload: Mapping[str, Any], default_symbol: str) -> EntryOrder:
-    """Return the order of an ENTRY task's payload. Raises ValueError that names what cannot be read."""
-    direction = payload.get("direction")
-    return EntryOrder(
-        trade_id=trade_id,
-        symbol=str(payload.get("symbol") or default_symbol),
-        direction=None if direction is None else Direction(direction),
-        entry_price=optional_decimal(payload, "entry_price"),
-        stop_loss=optional_decimal(payload, "stop_loss"),
-        contracts=requested_contracts(payload),
-        session=payload.get("session"),
-        bias=payload.get("bias"),
-    )
-
-
-def exit_order(trade_id: str, payload: Mapping[str, Any], default_symbol: str) -> ExitOrder:
-    """Return the order of an EXIT task's payload. A price that cannot be read never holds up an exit."""
-    try:
-        price = optional_decimal(payload, "exit_price")
-    except ValueError:
-        price = None
-    return ExitOrder(
-        trade_id=trade_id,
-        symbol=str(payload.get("symbol") or default_symbol),
-        exit_type=payload.get("exit_type"),
-        exit_price=price,
-    )
 
 
 def _rules(refusals: tuple[Refusal, ...]) -> list[str]:

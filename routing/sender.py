@@ -15,7 +15,7 @@ from connectors.venue import NotSent, OrderReport
 from database.orders import Change, ClaimedExit
 from domain.ledger import LedgerOrder, Purpose
 from domain.order_state import OrderState
-from routing.worker import RetryPolicy
+from routing.retry import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,38 +7,27 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from database.connection import DatabaseUnavailable, StatementRefused
 from database.queue import Result, Task, TaskQueue
 from domain.order import TaskEvent
+from routing.ledger_view import LedgerView
+from routing.order_desk import OrderDesk
 from routing.patience import outage_pause
 from routing.processor import Processed, TaskProcessor
+from routing.retry import RetryPolicy
 
-LONGEST_RETRY_SECONDS = 60.0
 # How long a batch leaves the processor to a web process that receives a burst: storing comes first, but never for long.
 GIVE_WAY_SECONDS = 0.2
 GLANCE_SECONDS = 0.02
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """How often a failing task is tried, and how long it waits in between: ``base`` seconds, doubling."""
-
-    max_attempts: int
-    base: float
-
-    def delay(self, attempt: int, jitter: float) -> float:
-        """Return seconds until the next try after ``attempt``; ``jitter`` in [0, 1) spreads it over the upper half."""
-        full = min(self.base * 2.0 ** min(attempt - 1, 30), LONGEST_RETRY_SECONDS)
-        return full * (0.5 + jitter / 2)
 
 
 class QueueWorker:
     """Serves a queue from a thread. ``wake`` lets it look at once instead of at the next poll.
 
     ``give_way`` says whether this process has more urgent work; the loop then pauses briefly after each batch.
+    ``desk`` decides where accounts trade live.
     """
 
     def __init__(
@@ -51,7 +40,9 @@ class QueueWorker:
         retry: RetryPolicy,
         logger: logging.Logger,
         give_way: Callable[[], bool] = lambda: False,
+        desk: OrderDesk | None = None,
     ) -> None:
+        self._desk = desk
         self._queue = queue
         self._processor = processor
         self._poll_interval = poll_interval
@@ -157,6 +148,8 @@ class QueueWorker:
     def _decide_and_record(self, tasks: list[Task]) -> dict[int, Processed]:
         if any(task.event_type is TaskEvent.ENTRY for task in tasks):
             self._processor.prepare()
+        if self._desk is not None:
+            return self._decide_at_desk(self._desk, tasks)
         done: dict[int, Processed] = {}
         results: list[Result] = []
         for position, task in enumerate(tasks):
@@ -164,18 +157,32 @@ class QueueWorker:
                 self._queue.give_back(tasks[position:])
                 break
             try:
-                processed = self._processor.process(
-                    task.event_type, task.trade_id, task.payload, trade_closed=task.trade_closed
-                )
-                results.append(Result(task=task, body=processed.body_json(), event=_event(task, processed)))
-                done[task.id] = processed
-            except Exception as error:
-                self._logger.exception(
-                    "Task %s failed", task.id, extra={"event": "task_failed", "trade_id": task.trade_id}
-                )
-                self._fail(task, error)
+                done[task.id] = self._decide(task, None)
+                results.append(_result(task, done[task.id]))
+            except Exception as error:  # noqa: BLE001 - one bad task must not take its neighbours with it
+                self._report_failed(task, error)
         self._record(results)
         return done
+
+    def _decide(self, task: Task, view: LedgerView | None) -> Processed:
+        return self._processor.process(
+            task.event_type, task.trade_id, task.payload, trade_closed=task.trade_closed, age=task.age, view=view
+        )
+
+    def _decide_at_desk(self, desk: OrderDesk, tasks: list[Task]) -> dict[int, Processed]:
+        try:
+            decided = desk.decide(tasks, self._decide, _result)
+        except StatementRefused as error:
+            if len(tasks) == 1:
+                self._report_failed(tasks[0], error)
+                return {}
+            # One row that PostgreSQL refuses must not take its neighbours with it.
+            return {number: done for task in tasks for number, done in self._decide_at_desk(desk, [task]).items()}
+        for task, failure in decided.failed:
+            self._report_failed(task, failure)
+        for task in decided.lost:
+            self._report_lost(task)
+        return decided.done
 
     def _record(self, results: list[Result]) -> None:
         if not results:
@@ -192,11 +199,23 @@ class QueueWorker:
             return
         for result in results:
             if result.task.id not in finished:
-                self._logger.warning(
-                    "Task %s was taken over by another worker; this result was dropped",
-                    result.task.id,
-                    extra={"event": "claim_lost", "trade_id": result.task.trade_id},
-                )
+                self._report_lost(result.task)
+
+    def _report_lost(self, task: Task) -> None:
+        self._logger.warning(
+            "Task %s was taken over by another worker; this result was dropped",
+            task.id,
+            extra={"event": "claim_lost", "trade_id": task.trade_id},
+        )
+
+    def _report_failed(self, task: Task, error: Exception) -> None:
+        self._logger.error(
+            "Task %s failed",
+            task.id,
+            exc_info=error,
+            extra={"event": "task_failed", "trade_id": task.trade_id},
+        )
+        self._fail(task, error)
 
     def _fail(self, task: Task, error: Exception) -> None:
         self._queue.record_failure(
@@ -227,6 +246,10 @@ class QueueWorker:
                 self._queue.renew(held)
             except DatabaseUnavailable as error:
                 self._logger.warning("Leases were not renewed: %s", error, extra={"event": "renew_failed"})
+
+
+def _result(task: Task, processed: Processed) -> Result:
+    return Result(task=task, body=processed.body_json(), event=_event(task, processed))
 
 
 def _event(task: Task, processed: Processed) -> dict[str, Any]:

@@ -51,6 +51,13 @@ def _contracts(value: Any) -> int:
     return int(number)
 
 
+def _percent(value: Any) -> Decimal:
+    number = _number(value)
+    if not 0 < number <= 100:
+        raise ValueError("out of range")
+    return number
+
+
 def text_of(longest: int) -> Callable[[Any], str]:
     """Return what reads a text of 1 to ``longest`` printable characters; it raises ValueError for anything else."""
 
@@ -96,6 +103,7 @@ def read_time(value: Any) -> datetime:
 
 Price = Annotated[Decimal, BeforeValidator(_price)]
 Figure = Annotated[Decimal, BeforeValidator(_number)]
+Percent = Annotated[Decimal, BeforeValidator(_percent)]
 Contracts = Annotated[int, BeforeValidator(_contracts)]
 TradeId = Annotated[str, BeforeValidator(text_of(255))]
 Words = Annotated[str, BeforeValidator(text_of(100))]

@@ -16,6 +16,7 @@ from signals.fields import (
     Contracts,
     DirectionWord,
     Figure,
+    Percent,
     Price,
     Symbol,
     TradeId,
@@ -110,12 +111,34 @@ class ExitSignal(Excursion):
 
     exit_type: Words | None = Field(None, description="SL, BE, TP or a word of 1 to 100 characters")
     exit_price: Price | None = Field(None, description="a price above 0, in points")
+    exit_contracts: Contracts | None = Field(
+        None, description="a whole number of contracts, at least 1, to close a part of the trade"
+    )
+    exit_percent: Percent | None = Field(
+        None, description="a number above 0 up to 100: the part of what is open that is closed, in percent"
+    )
+
+    @property
+    def is_partial(self) -> bool:
+        return self.exit_contracts is not None or self.exit_percent not in {None, Decimal(100)}
+
+    @property
+    def event_key(self) -> str:
+        """A trade has one exit of each kind, but as many partial ones as differ in content or time."""
+        if not self.is_partial:
+            return super().event_key
+        return _moment_key(self)
 
     def task_payload(self) -> dict[str, Any]:
         return {
             "kind": "EXIT",
             "exit_type": self._kind,
             "exit_price": self.exit_price,
+            **{
+                name: value
+                for name, value in (("exit_contracts", self.exit_contracts), ("exit_percent", self.exit_percent))
+                if value is not None
+            },
             "final_be_mfe": self.be_mfe,
             "final_no_be_mfe": self.no_be_mfe,
             "symbol": self.symbol,
@@ -138,8 +161,7 @@ class MfeUpdate(Excursion):
     @property
     def event_key(self) -> str:
         """A trade has many updates: each content at each time is one."""
-        moment = "" if self.alert_time is None else self.alert_time.isoformat()
-        return f"{self.lifecycle}:{self.content_digest()[:32]}:{moment}:{self.trade_id}"
+        return _moment_key(self)
 
     def task_payload(self) -> dict[str, Any]:
         return {
@@ -159,6 +181,11 @@ class BreakEvenTriggered(Excursion):
 
     def task_payload(self) -> dict[str, Any]:
         return {}
+
+
+def _moment_key(signal: Signal) -> str:
+    moment = "" if signal.alert_time is None else signal.alert_time.isoformat()
+    return f"{signal.lifecycle}:{signal.content_digest()[:32]}:{moment}:{signal.trade_id}"
 
 
 def _plain(value: Any) -> str:

@@ -26,6 +26,9 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "bias": ("bias",),
     "exit_type": ("exit_type",),
     "exit_price": ("exit_price", "price"),
+    # Names of their own: the contracts in an alert are the strategy's, and an exit without these closes everything.
+    "exit_contracts": ("exit_contracts",),
+    "exit_percent": ("exit_percent",),
     "be_mfe": ("be_mfe", "final_be_mfe"),
     "no_be_mfe": ("no_be_mfe", "final_no_be_mfe"),
     "current_price": ("current_price", "price"),

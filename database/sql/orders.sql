@@ -124,8 +124,9 @@ WHERE o.id = due.id
 RETURNING o.*
 
 -- name: exits_due
--- Exits whose turn it is: one an account and symbol at a time, the oldest, once nothing of the trade is in doubt.
-SELECT o.*
+-- Exits whose turn it is: one an account and symbol at a time, the oldest, once nothing of the trade is in doubt. One
+-- that has to wait for its trade holds up no other.
+SELECT DISTINCT ON (o.firm_code, o.program_id, o.symbol) o.*
 FROM execution_orders o
 WHERE o.state = 'PLANNED' AND o.purpose = 'EXIT' AND o.due_at <= now()
   AND (o.firm_code, o.program_id) IN (
@@ -134,18 +135,15 @@ WHERE o.state = 'PLANNED' AND o.purpose = 'EXIT' AND o.due_at <= now()
   AND NOT EXISTS (
       SELECT FROM execution_orders x
       WHERE x.firm_code = o.firm_code AND x.program_id = o.program_id
-        AND ((x.purpose = 'EXIT' AND x.symbol = o.symbol
-              AND (x.state = 'SENDING' OR (x.state = 'PLANNED' AND x.id < o.id AND x.due_at <= now())))
-             OR (x.trade_id = o.trade_id AND x.purpose = 'EXIT' AND x.state IN ('UNRESOLVED', 'ACCEPTED',
-                                                                               'PARTIALLY_FILLED'))
-             OR (x.trade_id = o.trade_id AND x.purpose = 'ENTRY'
+        AND ((x.purpose = 'EXIT' AND x.symbol = o.symbol AND x.state = 'SENDING')
+             OR (x.trade_id = o.trade_id
                  AND x.state IN ('SENDING', 'UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED'))))
   -- While everything is being closed there is nothing left to close; unless that goes wrong again and again.
   AND NOT EXISTS (
       SELECT FROM halt_actions h
       WHERE h.firm_code = o.firm_code AND h.program_id = o.program_id AND h.action = 'FLATTEN' AND h.done_at IS NULL
         AND h.tries <= 3)
-ORDER BY o.id
+ORDER BY o.firm_code, o.program_id, o.symbol, o.id
 LIMIT %(limit)s
 
 -- name: claim_exit
@@ -161,6 +159,12 @@ WITH entries AS (
                e.open)) AS quantity
     FROM execution_orders o, entries e
     WHERE o.id = %(order_id)s AND o.state = 'PLANNED'
+      AND NOT EXISTS (
+          SELECT FROM execution_orders x
+          WHERE x.firm_code = o.firm_code AND x.program_id = o.program_id
+            AND ((x.purpose = 'EXIT' AND x.symbol = o.symbol AND x.state = 'SENDING')
+                 OR (x.trade_id = o.trade_id
+                     AND x.state IN ('SENDING', 'UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED'))))
     FOR UPDATE OF o SKIP LOCKED
 )
 UPDATE execution_orders o

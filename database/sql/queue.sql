@@ -17,7 +17,8 @@ SET status = 'PROCESSING', attempts = t.attempts + 1, worker = %(worker)s,
     lease_until = now() + make_interval(secs => %(lease)s), last_attempt_at = now(), updated_at = now()
 FROM due
 WHERE t.id = due.id
-RETURNING t.id, t.trade_id, t.event_type, t.payload, t.attempts, t.priority, EXISTS (
+RETURNING t.id, t.trade_id, t.event_type, t.payload, t.attempts, t.priority,
+    extract(epoch FROM clock_timestamp() - COALESCE(t.requeued_at, t.created_at)) AS age, EXISTS (
     SELECT 1 FROM execution_tasks x
     WHERE x.trade_id = t.trade_id AND x.event_type = 'EXIT' AND (x.id < t.id OR x.status = 'SUCCESS')
 ) AS trade_closed

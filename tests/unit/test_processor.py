@@ -15,7 +15,8 @@ from connectors import Connector, Leg, PaperVenue, Receipt, ReceiptStatus, Unava
 from domain.account import AccountKey
 from domain.order import Direction, ExitOrder, TaskEvent
 from routing.facts import FactBook, firm_metrics
-from routing.processor import ARRAYS, Processed, TaskProcessor, entry_order, exit_order
+from routing.processor import ARRAYS, Processed, TaskProcessor
+from routing.task_orders import entry_order, exit_order
 
 FTMO_1, FTMO_2, APEX_5 = AccountKey("FTMO", 1), AccountKey("FTMO", 2), AccountKey("APEX", 5)
 ENVIRON = {

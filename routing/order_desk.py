@@ -1,0 +1,79 @@
+"""Decides tasks for accounts that trade live: under the accounts' locks, verdict, legs and log in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from database.connection import Database
+from database.orders import OrderLedger, exposures, lock_accounts, open_trades
+from database.queue import Result, Task, TaskQueue
+from domain.account import AccountKey
+from domain.order import TaskEvent
+from routing.ledger_view import LedgerView
+from routing.processor import Processed
+
+Decide = Callable[[Task, LedgerView], Processed]
+
+
+@dataclass
+class Decided:
+    """What came of a batch. ``lost``: tasks that another worker had taken over; nothing of them was written."""
+
+    done: dict[int, Processed] = field(default_factory=dict)
+    failed: list[tuple[Task, Exception]] = field(default_factory=list)
+    lost: list[Task] = field(default_factory=list)
+
+
+class OrderDesk:
+    """Entries of one account are decided one after another, whatever workers there are: its row is locked meanwhile.
+
+    Nothing is sent here: what is approved is planned, and what is planned is reserved. ``planned`` is called after that
+    is committed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: OrderLedger,
+        queue: TaskQueue,
+        live: Sequence[AccountKey],
+        *,
+        planned: Callable[[], None],
+    ) -> None:
+        self._planned = planned
+        self._database = database
+        self._ledger = ledger
+        self._queue = queue
+        self._live = tuple(live)
+
+    def decide(self, tasks: Sequence[Task], decide: Decide, result_of: Callable[[Task, Processed], Result]) -> Decided:
+        """Decide tasks in their order and commit all of it together. A task that fails is left to the caller.
+
+        Raises DatabaseUnavailable, and StatementRefused where PostgreSQL refuses a row: nothing is written then.
+        """
+        decided = Decided()
+        # Read before the transaction begins: its first use asks the database on a connection of its own.
+        _ = self._ledger.identity
+        with self._database.transaction() as transaction:
+            view = LedgerView()
+            if any(task.event_type is TaskEvent.ENTRY for task in tasks):
+                lock_accounts(transaction, self._live)
+                view.exposures = exposures(transaction, self._live)
+            closing = {task.trade_id for task in tasks if task.event_type is TaskEvent.EXIT}
+            if closing:
+                view.open_trades = open_trades(transaction, closing)
+            for task in tasks:
+                try:
+                    decided.done[task.id] = decide(task, view)
+                except Exception as error:  # noqa: BLE001 - one bad task must not take its neighbours with it
+                    decided.failed.append((task, error))
+            results = [result_of(task, decided.done[task.id]) for task in tasks if task.id in decided.done]
+            finished = self._queue.record(results, transaction) if results else set()
+            for task in tasks:
+                if task.id in finished:
+                    self._ledger.plan(transaction, task.id, task.trade_id, decided.done[task.id].legs)
+                elif task.id in decided.done:
+                    decided.lost.append(task)
+        self._planned()
+        return decided

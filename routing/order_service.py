@@ -1,0 +1,137 @@
+"""Everything that a router process does for accounts that trade live, besides deciding."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from config.settings import Settings
+from connectors.live_connector import LiveConnector
+from database.connection import Database, DatabaseUnavailable
+from database.halts import HaltRecord
+from database.orders import OrderLedger
+from database.reconciliation import ReconciliationRecord
+from domain.account import AccountKey
+from domain.ledger import LedgerOrder
+from routing.dispatcher import Dispatcher
+from routing.follower import Follower
+from routing.halt_runner import HaltRunner
+from routing.leader_loop import Leads
+from routing.patience import outage_pause
+from routing.reconciler import Reconciler
+from routing.retry import RetryPolicy
+from routing.sender import Sender
+from routing.tracked_accounts import utc_now
+
+ROUND_SECONDS = 0.2
+
+
+class OrderService:
+    """Sends, follows, reconciles, halts. ``leadership``: of several processes one looks after what has no owner.
+
+    Nothing runs before ``start``; then accounts that are reconciled may enter, and exits go out at once.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        connectors: Mapping[AccountKey, LiveConnector],
+        *,
+        worker: str,
+        logger: logging.Logger,
+    ) -> None:
+        self.ledger = OrderLedger(database, worker=worker)
+        self.halts = HaltRecord(database)
+        self._connectors = dict(connectors)
+        self._logger = logger
+        self._leads: Leads | None = None
+        sender = Sender(
+            retry=RetryPolicy(max_attempts=settings.send_max_attempts, base=settings.send_retry_base),
+            clock=utc_now,
+            actor=worker,
+            logger=logger,
+        )
+        self._dispatcher = Dispatcher(
+            self.ledger,
+            connectors,
+            sender,
+            ready=self._ready,
+            settled=self._sent,
+            lease=settings.task_lease,
+            poll_interval=settings.poll_interval,
+            logger=logger,
+        )
+        submit, wake = self._dispatcher.submit, self._dispatcher.wake
+        self._follower = Follower(
+            self.ledger, connectors, sender, submit=submit, changed=wake, clock=utc_now, logger=logger
+        )
+        self._reconciler = Reconciler(
+            ReconciliationRecord(database, worker=worker),
+            connectors,
+            interval=settings.reconcile_interval,
+            submit=submit,
+            changed=wake,
+            logger=logger,
+        )
+        self._halt_runner = HaltRunner(self.halts, self.ledger, connectors, submit=submit, logger=logger)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, leadership: Leads | None = None) -> None:
+        """Start; a second call does nothing. Without ``leadership`` this process looks after everything."""
+        if self._thread is not None:
+            return
+        self._leads = leadership
+        self._dispatcher.start()
+        self._thread = threading.Thread(target=self._run, name="order-service", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Finish the calls that are running, or put them on record as unresolved; close the connections."""
+        deadline = time.monotonic() + timeout
+        self._stopping.set()
+        self._dispatcher.stop(timeout)
+        if self._thread is not None:
+            self._thread.join(max(0.1, deadline - time.monotonic()))
+        for connector in set(self._connectors.values()):
+            connector.close()
+
+    def wake(self) -> None:
+        """Look for planned legs now."""
+        self._dispatcher.wake()
+
+    def _ready(self) -> list[AccountKey]:
+        return self._reconciler.ready()
+
+    def _sent(self, order: LedgerOrder) -> None:
+        self._follower.sent(order)
+
+    def _run(self) -> None:
+        failures = 0
+        known = False
+        while not self._stopping.wait(ROUND_SECONDS if failures == 0 else outage_pause(failures)):
+            try:
+                if not known:
+                    self.ledger.know(self._connectors)
+                    known = True
+                leads = self._leads is None or self._leads.is_leader()
+                self._guarded(lambda leads=leads: self._reconciler.round(leads=leads))  # type: ignore[misc]
+                self._guarded(lambda leads=leads: self._follower.round(leads=leads))  # type: ignore[misc]
+                self._guarded(self._halt_runner.round)
+                failures = 0
+            except DatabaseUnavailable as error:
+                failures += 1
+                with suppress(ValueError):
+                    self._logger.warning("Orders have no database: %s", error, extra={"event": "database_away"})
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            self._logger.exception("A round of the order service failed", extra={"event": "round_failed"})
