@@ -13,22 +13,34 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from config.venue_logins import live_logins
+
 from account_engine import AccountStateManager
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
-from connectors import connector_for
+from connectors import Connector, connector_for
+from connectors.live import live_connectors
+from connectors.live_connector import LiveConnector
 from database.accounts import AccountRecord
 from database.connection import Database
 from database.events import EventListener
+from database.halts import HaltRecord
 from database.migrations import migrate
 from database.queue import TaskQueue
+from database.reconciliation import out_of_sync
 from database.signals import SignalStore, StoreOutcome
 from database.startup import open_database, prepare_schema
+from domain.account import AccountKey
+from domain.halt import Halt
 from routing.account_keeper import AccountKeeper
 from routing.facts import FactBook
-from routing.processor import TaskProcessor
+from routing.leader_loop import Leads
+from routing.order_desk import OrderDesk
+from routing.order_service import OrderService
+from routing.processor import LiveOrders, TaskProcessor
+from routing.retry import RetryPolicy
 from routing.tracked_accounts import heard_of_account, tracked_accounts, tracker_of
-from routing.worker import QueueWorker, RetryPolicy
+from routing.worker import QueueWorker
 from signals.model import Signal
 from signals.payload import parse_signal
 from signals.redaction import stored_body
@@ -69,6 +81,9 @@ class ExecutionRouter:
         self.account_state_manager = (
             _accounts(self.settings, database) if account_state_manager is None else account_state_manager
         )
+        self._worker_name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._halts = None if database is None else HaltRecord(database)
+        self._database = database
         self._processor = self._make_processor()
         self._record = None if database is None else AccountRecord(database)
         self._store = None if database is None else SignalStore(database)
@@ -78,12 +93,17 @@ class ExecutionRouter:
         )
         self.logger.info("ExecutionRouter initialized with dry_run=%s", self.dry_run, extra={"event": "router_made"})
 
-    def start(self) -> None:
-        """Serve the queue from a daemon thread; a second call does nothing. Raises RuntimeError without a database."""
+    def start(self, leadership: Leads | None = None) -> None:
+        """Serve the queue from a daemon thread; a second call does nothing. Raises RuntimeError without a database.
+
+        ``leadership`` says whether this process looks after orders that no process owns; without it, it does.
+        """
         if self._worker is None:
             raise RuntimeError("the router has no database to serve; set DATABASE_URL")
         if not self._worker.is_alive():
             self._prepare()
+            if self._orders is not None:
+                self._orders.start(leadership)
             self._worker.start()
             self.logger.info(
                 "ExecutionRouter worker started (dry_run=%s)", self.dry_run, extra={"event": "router_started"}
@@ -91,13 +111,18 @@ class ExecutionRouter:
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:
         """Finish the task in hand, give back the rest, end the thread; waits at most ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
         if self._worker is not None and not self._worker.stop(timeout):
             self.logger.warning("Router did not stop in time; its tasks return when their lease ends")
+        if self._orders is not None:
+            self._orders.stop(max(0.5, deadline - time.monotonic()))
 
     def wake(self) -> None:
-        """Look for tasks now instead of at the next poll."""
+        """Look for tasks and planned orders now instead of at the next poll."""
         if self._worker is not None:
             self._worker.wake()
+        if self._orders is not None:
+            self._orders.wake()
 
     def is_alive(self) -> bool:
         """Return whether the thread serves the queue."""
@@ -165,24 +190,48 @@ class ExecutionRouter:
         }
 
     def _make_processor(self) -> TaskProcessor:
-        book = FactBook(self.settings, self.account_state_manager, dry_run=self.dry_run)
-        self.connectors = {
+        book = FactBook(
+            self.settings,
+            self.account_state_manager,
+            dry_run=self.dry_run,
+            halts=self._halts_in_force,
+            out_of_sync=self._out_of_sync,
+        )
+        dry = {
             account.key: connector_for(account.key.firm_code, dry_reason=account.dry_reason)
             for account in book.accounts
+            if account.dry_reason is not None
         }
+        live = live_connectors(live_logins(self.settings, book.live))
+        self.connectors: dict[AccountKey, Connector | LiveConnector] = {**dry, **live}
+        self._orders = None
+        if self._database is not None and live:
+            self._orders = OrderService(
+                self.settings, self._database, live, worker=self._worker_name, logger=self.logger
+            )
         return TaskProcessor(
             book,
-            self.connectors,
+            dry,
             dry_run=self.dry_run,
             default_symbol=self.settings.default_symbol,
             example=self.settings.demonstration,
             logger=self.logger,
             before_entries=self._keep_rule_sets,
+            live=LiveOrders(
+                accounts=tuple(live),
+                entry_lifetime=self.settings.entry_max_age,
+                exit_lifetime=self.settings.exit_max_age,
+            ),
         )
 
+    def _halts_in_force(self) -> list[Halt]:
+        return [] if self._halts is None else self._halts.in_force()
+
+    def _out_of_sync(self) -> dict[AccountKey, str]:
+        return {} if self._database is None else out_of_sync(self._database)
+
     def _make_queue(self, database: Database) -> TaskQueue:
-        worker = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        return TaskQueue(database, worker=worker, lease=self.settings.task_lease)
+        return TaskQueue(database, worker=self._worker_name, lease=self.settings.task_lease)
 
     def _make_worker(
         self, queue: TaskQueue, poll_interval: float, batch_size: int, give_way: Callable[[], bool]
@@ -195,7 +244,14 @@ class ExecutionRouter:
             retry=RetryPolicy(max_attempts=self.settings.task_max_attempts, base=self.settings.task_retry_base),
             logger=self.logger,
             give_way=give_way,
+            desk=self._make_desk(queue),
         )
+
+    def _make_desk(self, queue: TaskQueue) -> OrderDesk | None:
+        if self._orders is None or self._database is None:
+            return None
+        live = [key for key, connector in self.connectors.items() if connector.live]
+        return OrderDesk(self._database, self._orders.ledger, queue, live, planned=self._orders.wake)
 
 
 def _accounts(settings: Settings, database: Database | None) -> AccountStateManager:
@@ -248,7 +304,7 @@ def main() -> int:
 
     keeper = AccountKeeper(settings, opened.url, tracker, router.connectors, logger)
     listener = EventListener(opened.url, on_event=on_event, on_connect=on_connect, logger=logger)
-    router.start()
+    router.start(keeper.leadership)
     listener.start()
     keeper.start()
     stopping.wait()

@@ -140,7 +140,7 @@ class Service:
         # Migrations may take longer than a webhook may, so they run on the router's connections.
         if prepare_schema(self._router_database, self.logger, self._stopping):
             if self.settings.router_enabled:
-                self.router.start()
+                self.router.start(self._keeper.leadership)
                 self._keeper.start()
             self._listener.start()
 

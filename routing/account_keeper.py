@@ -7,11 +7,10 @@ from collections.abc import Mapping
 
 from account_engine.account_tracker import AccountTracker
 from config.settings import Settings
-from connectors import Connector
 from database.leadership import Leadership
 from domain.account import AccountKey
 from routing.account_clock import AccountClock
-from routing.status_poller import StatusPoller
+from routing.status_poller import StatusPoller, StatusSource
 from routing.tracked_accounts import utc_now
 
 
@@ -23,15 +22,15 @@ class AccountKeeper:
         settings: Settings,
         url: str,
         tracker: AccountTracker,
-        connectors: Mapping[AccountKey, Connector],
+        connectors: Mapping[AccountKey, StatusSource],
         logger: logging.Logger,
     ) -> None:
-        self._leadership = Leadership(url, logger=logger)
-        self._clock = AccountClock(tracker, settings.accounts, self._leadership, logger=logger)
+        self.leadership = Leadership(url, logger=logger)
+        self._clock = AccountClock(tracker, settings.accounts, self.leadership, logger=logger)
         self._poller = StatusPoller(
             tracker,
             connectors,
-            self._leadership,
+            self.leadership,
             interval=settings.account_poll_interval,
             clock=utc_now,
             logger=logger,
@@ -46,4 +45,4 @@ class AccountKeeper:
         """Stop both and let another process lead."""
         self._clock.stop()
         self._poller.stop()
-        self._leadership.resign()
+        self.leadership.resign()

@@ -7,13 +7,25 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, Protocol
 
 from account_engine.account_tracker import AccountTracker
 from connectors.account_status import InvalidStatus, read_status, refuse_zeros
-from connectors.base_connector import Connector
 from domain.account import AccountKey
 from routing.leader_loop import LeaderLoop, Leads
 from routing.patience import Complaints
+
+
+class StatusSource(Protocol):
+    """A connector as the poller needs it; without ``live`` there is nobody to ask."""
+
+    @property
+    def firm_code(self) -> str: ...
+
+    @property
+    def live(self) -> bool: ...
+
+    def get_account_status(self, program_id: int) -> dict[str, Any] | None: ...
 
 
 class StatusPoller:
@@ -27,7 +39,7 @@ class StatusPoller:
     def __init__(
         self,
         tracker: AccountTracker,
-        connectors: Mapping[AccountKey, Connector],
+        connectors: Mapping[AccountKey, StatusSource],
         leadership: Leads,
         *,
         interval: float,
@@ -37,10 +49,10 @@ class StatusPoller:
         self._tracker = tracker
         self._clock = clock
         self._complaints = Complaints(logger, "account_status_failed")
-        self._accounts: dict[Connector, list[AccountKey]] = {}
+        self._accounts: dict[StatusSource, list[AccountKey]] = {}
         for key, connector in connectors.items():
             self._accounts.setdefault(connector, []).append(key)
-        self._asking: dict[Connector, threading.Thread] = {}
+        self._asking: dict[StatusSource, threading.Thread] = {}
         self._loop = LeaderLoop("status-poller", self.tick, leadership, interval=interval, logger=logger)
 
     def start(self) -> None:
@@ -70,7 +82,7 @@ class StatusPoller:
             )
             self._asking[connector].start()
 
-    def _ask_all(self, connector: Connector, keys: Sequence[AccountKey]) -> None:
+    def _ask_all(self, connector: StatusSource, keys: Sequence[AccountKey]) -> None:
         for key in keys:
             if self._loop.stopping.is_set():
                 return
@@ -81,7 +93,7 @@ class StatusPoller:
             else:
                 self._complaints.settled(key)
 
-    def _ask(self, connector: Connector, key: AccountKey) -> None:
+    def _ask(self, connector: StatusSource, key: AccountKey) -> None:
         asked_at = self._clock()
         status = connector.get_account_status(key.program_id)
         if status is None:
