@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -35,10 +35,11 @@ _BEFORE_SENDING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An HTTP answer: its status and its JSON (numbers as Decimal); an empty body is None."""
+    """An HTTP answer: status, JSON (numbers as Decimal; an empty body is None), headers by name in any case."""
 
     status: int
     body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -150,7 +151,7 @@ class HttpCalls:
             body = {"text": text}
         if status >= 500:
             raise Unclear(f"{method} {path}: HTTP {status}", {"status": status, "body": body})
-        return Reply(status=status, body=body)
+        return Reply(status=status, body=body, headers=answer.headers)
 
 
 def _retry_after(text: str | None) -> float:

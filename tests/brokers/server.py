@@ -55,7 +55,7 @@ class Call:
     at: float = field(default_factory=time.time)
 
 
-Answer = tuple[int, Any]
+Answer = tuple[int, Any] | tuple[int, Any, dict[str, str]]
 
 
 class BrokerServer:
@@ -73,7 +73,7 @@ class BrokerServer:
     # What a protocol fills in.
 
     def answer(self, call: Call) -> Answer:
-        """Act on a call; return HTTP status and the body, which is sent as JSON."""
+        """Act on a call; return HTTP status, the body, which is sent as JSON, and headers if any."""
         raise NotImplementedError
 
     def forget_sessions(self) -> None:
@@ -207,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.broker.answer(call)
                 self._send_bytes(200, b"<html>upstream timed out</html>", {})
             case Fault.TAKEN_HALF:
-                status, body = self.broker.answer(call)
+                status, body, *_ = self.broker.answer(call)
                 data = json_text(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
