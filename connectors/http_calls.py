@@ -86,10 +86,16 @@ class RateLimit:
 
 
 class HttpCalls:
-    """Calls to one address. ``timeout`` in seconds for each of connecting, writing and waiting for the answer."""
+    """Calls to one address. ``timeout`` in seconds for each of connecting, writing and waiting for the answer.
 
-    def __init__(self, base_url: str, *, timeout: float, limit: RateLimit | None = None) -> None:
+    ``pause_after_429``: seconds to keep still after a 429 that names no time.
+    """
+
+    def __init__(
+        self, base_url: str, *, timeout: float, limit: RateLimit | None = None, pause_after_429: float = 1.0
+    ) -> None:
         self._limit = limit
+        self._pause_after_429 = pause_after_429
         # Never a proxy or certificate from the environment by accident, never a redirect: an order goes where it goes.
         self._client = httpx.Client(
             base_url=base_url,
@@ -138,7 +144,7 @@ class HttpCalls:
     def _read(self, method: str, path: str, answer: httpx.Response, limit: RateLimit | None) -> Reply:
         status = answer.status_code
         if status == 429:
-            pause = _retry_after(answer.headers.get("Retry-After"))
+            pause = _retry_after(answer.headers.get("Retry-After"), self._pause_after_429)
             if limit is not None:
                 limit.close_for(pause)
             raise NotSent(f"{method} {path}: HTTP 429, too many requests", retry_after=pause)
@@ -154,11 +160,11 @@ class HttpCalls:
         return Reply(status=status, body=body, headers=answer.headers)
 
 
-def _retry_after(text: str | None) -> float:
+def _retry_after(text: str | None, untold: float) -> float:
     try:
-        return max(float(text or 1), 0.1)
+        return max(float(text), 0.1) if text else untold
     except ValueError:
-        return 1.0
+        return untold
 
 
 def _short(value: Any) -> str:
