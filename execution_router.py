@@ -13,13 +13,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from config.venue_logins import live_logins
-
 from account_engine import AccountStateManager
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from connectors import Connector, connector_for
-from connectors.live import live_connectors
+from connectors.live import live_connectors, live_logins
 from connectors.live_connector import LiveConnector
 from database.accounts import AccountRecord
 from database.connection import Database
@@ -202,7 +200,7 @@ class ExecutionRouter:
             for account in book.accounts
             if account.dry_reason is not None
         }
-        live = live_connectors(live_logins(self.settings, book.live))
+        live = live_connectors(live_logins(book.live, self.settings))
         self.connectors: dict[AccountKey, Connector | LiveConnector] = {**dry, **live}
         self._orders = None
         if self._database is not None and live:

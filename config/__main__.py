@@ -26,7 +26,7 @@ def main() -> int:
             print(f"ERROR: {problem}")
         return 1 if book.problems else 0
     settings = load_settings(today=today)
-    print(printout(settings), end="")
+    print(printout(settings, today), end="")
     return 1 if settings.errors else 0
 
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 
-from config.firm_data import Firm
 from config.groups import FirmSettings, ProgramSettings, ServiceSettings
 from config.instruments import InstrumentBook
 from config.problems import MASK, Problem, Severity
@@ -167,57 +166,3 @@ def account_names(programs: Mapping[AccountKey, ProgramSettings]) -> Iterator[Pr
                 account=account,
                 firm_code=account.firm_code,
             )
-
-
-def live_checks(
-    live: Collection[AccountKey],
-    firm_settings: Mapping[str, FirmSettings],
-    programs: Mapping[AccountKey, ProgramSettings],
-    registry: Mapping[str, Firm],
-    rule_sets: Collection[AccountKey],
-) -> Iterator[Problem]:
-    """Warn of accounts that would trade live without any limit, or at a firm that does not take such orders."""
-    for account in live:
-        firm = firm_settings[account.firm_code]
-        caps = (firm.max_position_size, firm.max_daily_loss, firm.max_total_loss)
-        if account not in rule_sets and not programs[account].limits() and all(cap is None for cap in caps):
-            yield _no_limits(account)
-    for firm_code in dict.fromkeys(account.firm_code for account in live):
-        known = registry[firm_code]
-        yield _firm_caution(
-            firm_code,
-            "this version has no live connection to any firm: its orders are decided and recorded, and none is sent",
-            "",
-        )
-        if not known.supports_automated_execution:
-            policy = known.automation_policy
-            stated = f"{policy.policy.replace('_', ' ')} ({policy.source}, {policy.checked})"
-            yield _firm_caution(
-                firm_code,
-                f"its stated policy on automated orders is: {stated}",
-                "; ask the firm before trading",
-            )
-
-
-def _no_limits(account: AccountKey) -> Problem:
-    variable = f"{account_owner(account).prefix}MAX_CONTRACTS"
-    return Problem(
-        severity=Severity.WARNING,
-        variable=variable,
-        value=None,
-        expected=f"at least one limit of {account} or of {account.firm_code}, such as {variable}",
-        message=f"{account} is live and has no limit at all; no rule would refuse an order for its size or a loss.",
-        account=account,
-        firm_code=account.firm_code,
-    )
-
-
-def _firm_caution(firm_code: str, fact: str, advice: str) -> Problem:
-    return Problem(
-        severity=Severity.WARNING,
-        variable=ROUTE_TO_FIRMS,
-        value=firm_code,
-        expected="a firm that takes automated orders and can be reached",
-        message=f"{firm_code} is live, but {fact}{advice}.",
-        firm_code=firm_code,
-    )

@@ -106,6 +106,9 @@ def effective_account_rules(
         sources["rule_set"] = prefix + "RULE_SET"
     if program.buffer is not None:
         sources["buffer"] = prefix + "BUFFER"
+    stop_required = effective_stop_required(account, program, rule_set)
+    if stop_required.source is not None:
+        sources["stop_required"] = stop_required.source
     if rule is not None:
         known = rule_set is not None and rule_set.drawdown.amount is not None
         sources["drawdown_family"] = source_of(rule_set) if rule_set is not None and known else "the strictest, assumed"
@@ -121,8 +124,16 @@ def effective_account_rules(
         allowed_sessions=effective.allowed_sessions.value,
         buffer=Decimal(0) if program.buffer is None else program.buffer,
         risk_per_trade=_risk_per_trade(effective.account_size.value, program.risk_per_trade),
+        stop_required=stop_required.value is True,
         sources=MappingProxyType(sources),
     )
+
+
+def effective_stop_required(account: AccountKey, program: ProgramSettings, rule_set: RuleSet | None) -> Sourced[bool]:
+    """Return whether an entry needs a stop: where the rule set or the owner says so; the owner cannot take it back."""
+    if rule_set is not None and rule_set.stop_required:
+        return Sourced(value=True, source=source_of(rule_set))
+    return _owners(True if program.stop_required else None, account_owner(account).prefix + "STOP_REQUIRED")
 
 
 def _risk_per_trade(account_size: Decimal | None, fraction: Decimal | None) -> Decimal | None:

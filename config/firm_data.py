@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from config.platforms import Platform
+
 FIRMS_DIRECTORY = Path(__file__).parent / "firms"
 
 
@@ -39,6 +41,21 @@ class AutomationPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FirmPlatform:
+    """The platform that a firm's accounts are taken to be on unless the owner says otherwise.
+
+    ``url`` is the address of its interface, None where no source gives one. ``note`` says what else there is.
+    """
+
+    name: Platform
+    status: str
+    note: str
+    source: str
+    checked: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Firm(Mapping[str, Any]):
     """One prop firm; reads as attributes (``firm.code``) and as a mapping (``firm["code"]``).
 
@@ -54,6 +71,7 @@ class Firm(Mapping[str, Any]):
     max_total_loss_default: Decimal | None
     max_position_size_default: int | None
     automation_policy: AutomationPolicy
+    platform: FirmPlatform
     figures: Mapping[str, Figure]
 
     def __getitem__(self, key: str) -> Any:
@@ -72,6 +90,7 @@ class Firm(Mapping[str, Any]):
         return {
             **self,
             "automation_policy": asdict(self.automation_policy),
+            "platform": asdict(self.platform),
             "figures": {name: asdict(figure) for name, figure in self.figures.items()},
         }
 
@@ -86,6 +105,7 @@ def firms() -> Mapping[str, Firm]:
 def load_firm(text: str) -> Firm:
     """Return the firm that a TOML text describes; a missing or unknown key raises KeyError or TypeError."""
     document = tomllib.loads(text, parse_float=Decimal)
+    platform = document["platform"]
     figures = {name: Figure(**figure) for name, figure in document["figures"].items()}
     return Firm(
         code=document["code"],
@@ -96,6 +116,7 @@ def load_firm(text: str) -> Firm:
         max_total_loss_default=_dollars(figures.get("max_total_loss")),
         max_position_size_default=_contracts(figures.get("max_position_size")),
         automation_policy=AutomationPolicy(**document["automation_policy"]),
+        platform=FirmPlatform(**{**platform, "name": Platform(platform["name"])}),
         figures=MappingProxyType(figures),
     )
 

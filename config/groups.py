@@ -10,7 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
+from config.declared import Setting, operational
 from config.kinds import (
+    Acknowledgement,
     Contracts,
     Count,
     DatabaseUrl,
@@ -21,36 +23,19 @@ from config.kinds import (
     LogFormat,
     LogLevel,
     OnOff,
+    PlatformName,
     Port,
     Reserve,
     RuleSetName,
     Seconds,
     Sessions,
     SignedDollars,
+    SymbolMap,
     Text,
-    WebAddress,
     WholeSeconds,
     Word,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a field's declaration says besides its type and default.
-
-    ``stops_entries`` tells whether a bad value refuses live entries; ``unreadable`` stands in for a bad value where
-    the default would not be the safe choice.
-    """
-
-    meaning: str
-    variable: str | None = None
-    stops_entries: bool = True
-    unreadable: bool | None = None
-
-
-def operational(meaning: str, variable: str | None = None) -> Setting:
-    """Return a setting that no trade depends on: a bad value is reported, and the default is used."""
-    return Setting(meaning, variable=variable, stops_entries=False)
+from config.login_settings import LoginSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +84,26 @@ class ServiceSettings:
             variable="TASK_RETRY_BASE_SECONDS",
         ),
     ] = 1.0
+    entry_max_age: Annotated[WholeSeconds, Setting("Seconds after which an entry is too old to be placed")] = 120
+    exit_max_age: Annotated[WholeSeconds, Setting("Seconds after which an exit is too old to be sent")] = 86400
+    connector_timeout: Annotated[
+        Seconds,
+        operational("Seconds after which a platform that does not answer is given up", "CONNECTOR_TIMEOUT_SECONDS"),
+    ] = 10.0
+    send_max_attempts: Annotated[
+        Count, operational("Attempts to send an order that certainly never reached the platform")
+    ] = 8
+    send_retry_base: Annotated[
+        Seconds,
+        operational(
+            "Seconds before the second attempt to send; doubles with each further one, up to a cap",
+            variable="SEND_RETRY_BASE_SECONDS",
+        ),
+    ] = 0.5
+    reconcile_interval: Annotated[
+        Seconds,
+        operational("Seconds between comparisons of our record with the platforms'", "RECONCILE_SECONDS"),
+    ] = 60.0
     default_symbol: Annotated[Word, Setting("Symbol of a signal that names none")] = "NQ"
     allow_unknown_account_state: Annotated[
         OnOff,
@@ -119,11 +124,19 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FirmSettings:
+class FirmSettings(LoginSettings):
     """What the owner set for one firm. A limit that is None is not set, or is reported as an error."""
 
     code: str
     program_ids: tuple[int, ...] = ()
+    platform: Annotated[
+        PlatformName | None,
+        Setting("Trading platform of the firm's accounts; unset: the firm's own in `config/firms`"),
+    ] = None
+    symbol_map: Annotated[
+        SymbolMap | None,
+        Setting("The venue's symbols for ours, and how many of its lots one contract is; where CFDs are traded"),
+    ] = None
     max_position_size: Annotated[
         Contracts | None, Setting("Most contracts in one order of any program of the firm")
     ] = None
@@ -140,13 +153,10 @@ class FirmSettings:
             unreadable=True,
         ),
     ] = None
-    api_key: Annotated[Text, Setting("Key for the firm's trading interface")] = field(default=None, repr=False)
-    api_secret: Annotated[Text, Setting("Secret for the firm's trading interface")] = field(default=None, repr=False)
-    api_url: Annotated[WebAddress, Setting("Address of the firm's trading interface")] = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProgramSettings:
+class ProgramSettings(LoginSettings):
     """What the owner set for one account, and the figures of it that the environment gives.
 
     The figures (from ``equity`` on) are validated here and applied by the account state.
@@ -155,6 +165,28 @@ class ProgramSettings:
     rule_set: Annotated[
         RuleSetName | None,
         Setting("The firm's rules for the account's program; the limits below may tighten them, not loosen them"),
+    ] = None
+    dry_run: Annotated[
+        DryRun | None,
+        Setting(
+            "`true` keeps this account in dry-run while others are live; it never makes an account live by itself",
+            unreadable=True,
+        ),
+    ] = None
+    policy_ack: Annotated[
+        Acknowledgement | None,
+        Setting(
+            "On what ground the owner trades live although the firm's stated policy does not plainly allow automated "
+            "orders from a server, such as its consent in writing; goes on record, and lifts no rule of the firm"
+        ),
+    ] = None
+    use_micros: Annotated[
+        OnOff | None,
+        Setting("`true` trades the micro of the signal's instrument, at its ratio: 2 NQ become 20 MNQ"),
+    ] = None
+    stop_required: Annotated[
+        OnOff | None,
+        Setting("`true` refuses entries of this account that carry no stop to the venue", unreadable=True),
     ] = None
     account_size: Annotated[Dollars | None, Setting("Size of the account in dollars, from which trades are sized")] = (
         None
@@ -188,7 +220,9 @@ class ProgramSettings:
     ] = None
     account_name: Annotated[
         Word | None,
-        operational("Name of the account on its platform, by which an add-on such as NinjaTrader's reports it"),
+        operational(
+            "Name or number of the account on its platform: orders go to it, an add-on such as NinjaTrader's reports it"
+        ),
     ] = None
     equity: Annotated[SignedDollars | None, Setting("Equity in dollars, while no better source is known")] = None
     balance: Annotated[SignedDollars | None, Setting("Balance in dollars, while no better source is known")] = None

@@ -15,9 +15,9 @@ from types import MappingProxyType
 MONTH_CODES = "FGHJKMNQUVXZ"
 
 _EXCHANGE = re.compile(r"^[A-Z0-9_]+:")
-_CONTINUOUS = re.compile(r"^(?P<root>.+)[1-9]!$")
-_DATED = re.compile(rf"^(?P<root>.+)[{MONTH_CODES}](?:[0-9]{{4}}|[0-9]{{1,2}})$")
-_NINJATRADER = re.compile(r"^(?P<root>.+)(?:0[1-9]|1[0-2])-(?:[0-9]{4}|[0-9]{2})$")
+_CONTINUOUS = re.compile(r"^(?P<root>.+)(?P<place>[1-9])!$")
+_DATED = re.compile(rf"^(?P<root>.+)(?P<code>[{MONTH_CODES}])(?P<year>[0-9]{{4}}|[0-9]{{1,2}})$", re.ASCII)
+_NINJATRADER = re.compile(r"^(?P<root>.+)(?P<month>0[1-9]|1[0-2])-(?P<year>[0-9]{4}|[0-9]{2})$", re.ASCII)
 _FORMS = (_CONTINUOUS, _DATED, _NINJATRADER)
 
 
@@ -40,6 +40,20 @@ class Instrument:
     micro_of: str | None
     micro_ratio: int | None
     month_codes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What a symbol says: its instrument, and the delivery month where it names one. ``year`` as it is written there.
+
+    ``year`` has one, two or four digits; both are None for a root and for a continuous contract, of which ``place`` is
+    the number: 1 for the front month.
+    """
+
+    instrument: Instrument
+    month_code: str | None = None
+    year: str | None = None
+    place: str | None = None
 
 
 def environment_name(symbol: str) -> str:
@@ -69,15 +83,30 @@ class InstrumentBook:
         ``NQZ5``) and NinjaTrader's form (``NQ 12-26``), with or without an exchange before a colon. Case and spaces do
         not matter. A root is tried first, so that ``E7`` is never read as a month.
         """
+        named = self.read(symbol_text)
+        return None if named is None else named.instrument
+
+    def read(self, symbol_text: str) -> Named | None:
+        """Return the instrument and the delivery month that a symbol means; the forms are those of ``resolve``."""
         text = _EXCHANGE.sub("", "".join(symbol_text.split()).upper())
         exact = self._by_name.get(environment_name(text))
         if exact is not None:
-            return exact
+            return Named(instrument=exact)
         for form in _FORMS:
             match = form.match(text)
             if match is not None and (found := self._by_name.get(environment_name(match["root"]))) is not None:
-                return found
+                return _named(found, match.groupdict())
         return None
+
+    def micro_of(self, instrument: Instrument) -> Instrument | None:
+        """Return the instrument's micro: itself where it is one, None where none is known.
+
+        Of several the smallest, of which most make a mini: M6E and not E7 for 6E.
+        """
+        if instrument.micro_of is not None:
+            return instrument
+        micros = [known for known in self if known.micro_of == instrument.root and known.micro_ratio]
+        return max(micros, key=lambda known: known.micro_ratio or 0, default=None)
 
     def with_point_values(self, overrides: Mapping[str, Decimal]) -> "InstrumentBook":
         """Return a book with these point values, in dollars per 1.00 of the chart's price.
@@ -93,6 +122,12 @@ class InstrumentBook:
             instrument = _owners_own(symbol.upper()) if known is None else known
             instruments[instrument.root] = replace(instrument, point_value=point_value)
         return InstrumentBook(instruments=instruments)
+
+
+def _named(instrument: Instrument, parts: Mapping[str, str]) -> Named:
+    month = parts.get("month")
+    code = parts.get("code") if month is None else MONTH_CODES[int(month) - 1]
+    return Named(instrument=instrument, month_code=code, year=parts.get("year"), place=parts.get("place"))
 
 
 def _owners_own(root: str) -> Instrument:

@@ -7,12 +7,19 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from config.http_template import HttpTemplate, read_http_template
+from config.platforms import Platform
+from config.symbol_pair import SymbolPair, read_symbol_map
+
 ON_WORDS = frozenset({"true", "1", "yes", "on"})
 OFF_WORDS = frozenset({"false", "0", "no", "off"})
 
 # Far above any account and any contract count; a figure beyond it is a slip of the keyboard, not a limit.
 MOST_DOLLARS = 1_000_000_000
 MOST_CONTRACTS = 100_000
+# Enough for a reason; "yes" and "ok" are none.
+SHORTEST_ACKNOWLEDGEMENT = 10
+SCHEMES = ("https://", "http://", "wss://", "ws://", "tls://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ def _database_url(text: str) -> str | None:
 
 def _web_address(text: str) -> str | None:
     address = text.strip()
-    if address and not address.startswith(("https://", "http://")):
+    if address and not address.startswith(SCHEMES):
         raise ValueError("not a web address")
     return address or None
 
@@ -119,6 +126,27 @@ RuleSetName = Annotated[
     ),
     Expected("a rule set and its date, such as apex-eod-50k@2026-03-01; python -m config rule-sets lists them all"),
 ]
+Acknowledgement = Annotated[
+    str,
+    BeforeValidator(lambda text: " ".join(text.split())),
+    StringConstraints(min_length=SHORTEST_ACKNOWLEDGEMENT),
+    Expected(f"a reason in words, at least {SHORTEST_ACKNOWLEDGEMENT} characters"),
+]
+PlatformName = Annotated[
+    Platform,
+    BeforeValidator(lambda text: text.strip().lower()),
+    Expected(f"one of {', '.join(Platform)}"),
+]
+SymbolMap = Annotated[
+    tuple[SymbolPair, ...],
+    BeforeValidator(read_symbol_map),
+    Expected("pairs such as NQ=US100.cash*20,ES=US500.cash*50: the venue's symbol, and its lots for one contract"),
+]
+Template = Annotated[
+    HttpTemplate,
+    BeforeValidator(read_http_template),
+    Expected("the path of a JSON file that can be read"),
+]
 Directory = Annotated[
     Path,
     BeforeValidator(lambda text: Path(text.strip()) if text.strip() else None),
@@ -134,7 +162,7 @@ DatabaseUrl = Annotated[
 WebAddress = Annotated[
     str | None,
     BeforeValidator(_web_address),
-    Expected("an address that starts with https:// or http://"),
+    Expected("an address that starts with https://, http://, wss://, ws:// or tls://"),
 ]
 LogLevel = Annotated[
     str,

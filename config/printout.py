@@ -1,11 +1,16 @@
 """The effective configuration as plain text: every value with its source, and everything that is wrong with it."""
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from config.arming import CHOSEN, Armed, DryBecause, arming, readiness
+from config.contract_months import SUFFIX as CONTRACT_SUFFIX
+from config.contracts import contract_of, contract_terms
 from config.groups import FirmSettings, ProgramSettings, ServiceSettings
 from config.point_values import SUFFIX as POINT_VALUE_SUFFIX
+from config.policies import policy_of
 from config.problems import MASK, Problem
 from config.prop_firm_config import account_rules
 from config.reading import SERVICE, Group, Owner, account_owner, firm_owner, setting_fields
@@ -18,8 +23,11 @@ from domain.money import plain
 NOT_SET = "-"
 
 
-def printout(settings: Settings) -> str:
-    """Return the configuration for people to read; no secret is in it."""
+def printout(settings: Settings, today: date | None = None) -> str:
+    """Return the configuration for people to read; no secret is in it.
+
+    ``today`` is the day whose contracts are shown; none are without it.
+    """
     blocks = [
         _mode(settings),
         _block("Service", _rows(settings, ServiceSettings, settings, SERVICE)),
@@ -33,20 +41,21 @@ def printout(settings: Settings) -> str:
         rows = _rows(settings, ProgramSettings, program, account_owner(account))
         blocks.append(_block(f"Account {account}{routed}", rows))
         blocks.append(_block(f"Rules in force for {account}", _rules(settings, account)))
+        blocks.append(_block(f"Arming of {account}", _arming_rows(settings, account, today)))
     point_values = list(_point_values(settings))
     if point_values:
-        blocks.append(_block("Point values", point_values))
+        blocks.append(_block("Point values and contracts", point_values))
     blocks.append(_problems(settings))
     return "\n\n".join(blocks) + "\n"
 
 
 def _mode(settings: Settings) -> str:
-    live = [str(account) for account in settings.accounts if not settings.is_dry(account.firm_code)]
+    live = [str(account) for account in settings.accounts if isinstance(arming(account, settings), Armed)]
     lines = ["DRY-RUN: orders are decided and recorded, none is sent."]
     if live:
-        lines = [f"LIVE: dry-run is off for {', '.join(live)}."]
+        lines = [f"LIVE: armed are {', '.join(live)}."]
     elif not settings.dry_run:
-        lines = ["LIVE, but no routed account is: no order is sent."]
+        lines = ["LIVE, but no routed account is armed: no order is sent."]
     if settings.demonstration:
         lines.append(
             f"DEMONSTRATION: nothing is configured for routing, so these accounts are those of the {FROM_EXAMPLE};\n"
@@ -74,6 +83,30 @@ def _rules(settings: Settings, account: AccountKey) -> Iterable[Row]:
         return [("rules", NOT_SET, str(error))]
 
 
+def _arming_rows(settings: Settings, account: AccountKey, today: date | None) -> Iterator[Row]:
+    """Yield whether an account is armed, all that is in the way, its firm's policy, and what it would trade."""
+    answer = arming(account, settings)
+    if isinstance(answer, Armed):
+        yield "armed", "yes", f"entries go out live through {answer.login.platform}"
+    else:
+        yield "armed", "no", f"{answer.reason}: {' '.join(answer.why)}" if answer.reason in CHOSEN else answer.reason
+        # What is switched off on purpose may lack more; it is told before the switch is turned.
+        still = readiness(account, settings)
+        if isinstance(still, DryBecause):
+            yield from (("missing", gap.variable, gap.why) for gap in still.gaps)
+    if account.firm_code not in settings.firms:
+        return
+    policy = policy_of(account, settings)
+    yield "policy", policy.policy.replace("_", " "), f"{policy.source}, {policy.checked}"
+    if policy.acknowledgement is not None:
+        yield "acknowledged", policy.acknowledgement, account_owner(account).prefix + "POLICY_ACK"
+    terms = contract_terms(account, settings)
+    if terms is not None and today is not None:
+        contract = contract_of(settings.default_symbol, settings.instruments, terms, on=today)
+        named = "no contract is known" if contract is None else contract.symbol
+        yield f"{settings.default_symbol} today", named, f"at {terms.platform}"
+
+
 def _routing_rows(settings: Settings) -> Iterator[Row]:
     yield _as_written(settings, ROUTE_TO_FIRMS)
     for firm_code in _shown_firms(settings):
@@ -89,7 +122,7 @@ def _as_written(settings: Settings, variable: str) -> Row:
 def _point_values(settings: Settings) -> Iterator[Row]:
     prefixes = tuple(f"{firm_code}_" for firm_code in settings.firms)
     for variable in sorted(settings.environ):
-        if variable.endswith(POINT_VALUE_SUFFIX) and not variable.startswith(prefixes):
+        if variable.endswith((POINT_VALUE_SUFFIX, CONTRACT_SUFFIX)) and not variable.startswith(prefixes):
             yield _as_written(settings, variable)
 
 
@@ -106,7 +139,7 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, Decimal):
         return plain(value)
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _block(title: str, rows: Iterable[Row]) -> str:

@@ -9,7 +9,14 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from config.effective_rules import EffectiveRules, Sourced, effective_account_rules, effective_rules, source_of
+from config.effective_rules import (
+    EffectiveRules,
+    Sourced,
+    effective_account_rules,
+    effective_rules,
+    effective_stop_required,
+    source_of,
+)
 from config.firm_data import firms
 from config.groups import FirmSettings, ProgramSettings
 from config.reading import account_owner, firm_owner
@@ -132,6 +139,8 @@ def get_unified_program_metadata(
     values["max_position_size"] = _firm(code, current).max_position_size
     sources["max_position_size"] = firm_owner(code).prefix + "MAX_POSITION_SIZE"
     rule_set = current.rule_sets.get(account)
+    stop_required = effective_stop_required(account, _program(code, program_id, current), rule_set)
+    values["stop_required"], sources["stop_required"] = stop_required.value, stop_required.source or ""
     own = _rule_set_values(rule_set)
     values |= own
     if rule_set is None:

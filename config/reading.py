@@ -7,7 +7,8 @@ from typing import Any, cast, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from config.groups import FirmSettings, ProgramSettings, ServiceSettings, Setting
+from config.declared import Setting
+from config.groups import FirmSettings, ProgramSettings, ServiceSettings
 from config.kinds import Expected
 from config.problems import MASK, Problem, Severity
 from domain.account import AccountKey
@@ -111,9 +112,11 @@ def _unreadable(entry: SettingField, variable: str, text: str, owner: Owner) -> 
 
 def _meanwhile(entry: SettingField, owner: Owner) -> str:
     if entry.name == "dry_run":
-        return "dry-run stays on" if owner.firm_code is None else f"{owner.firm_code} stays in dry-run"
+        return "dry-run stays on" if owner.firm_code is None else f"{owner.account or owner.firm_code} stays in dry-run"
     if entry.name == "paused":
         return f"{owner.account} counts as paused"
+    if entry.name == "stop_required":
+        return f"entries of {owner.account} need a stop"
     if owner.account is not None:
         return f"live entries of {owner.account} are refused, and dry-run decides without this value"
     if owner.firm_code is not None:

@@ -60,6 +60,7 @@ def rule_rows(rules: AccountRules) -> Iterator[Row]:
         yield from _rule_set_rows(rule_set)
     sessions = "all" if rules.allowed_sessions is None else ",".join(rules.allowed_sessions) or "none"
     yield "sessions", sessions, sources.get("allowed_sessions", "")
+    yield "stop required", "yes" if rules.stop_required else "no", sources.get("stop_required", "")
     yield "buffer", plain(rules.buffer), sources.get("buffer", "")
 
 

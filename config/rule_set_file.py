@@ -16,9 +16,10 @@ from config.rule_set_shape import DayShape, RuleSetShape
 
 TOP_LEVEL = (
     *("code", "name", "api_enabled", "supports_automated_execution", "automation_policy", "figures"),
-    *("day", "every_program", "programs"),
+    *("platform", "day", "every_program", "programs"),
 )
 ROWS = "rule_sets"
+LATER = "later"
 NONE = "-"
 LONGEST = 100
 
@@ -81,7 +82,10 @@ def read_firm_file(text: str, file_name: str) -> FirmFile:
 
 
 def _merged_rows(document: Table, file_name: str, problems: list[RuleSetProblem]) -> Iterator[tuple[str, Table]]:
-    """Yield each row with its place: laid over its program, over what holds for every program, over the firm."""
+    """Yield each row with its place: laid over its program, over what holds for every program, over the firm.
+
+    A row is followed by its later versions, each of which says only what changed.
+    """
     policy = document.get("automation_policy")
     firm: Table = {"automation": policy.get("policy")} if isinstance(policy, dict) else {}
     firm |= {key: table for key, table in document.items() if key == "day"}
@@ -92,8 +96,12 @@ def _merged_rows(document: Table, file_name: str, problems: list[RuleSetProblem]
     for number, program in enumerate(_tables(document.get("programs", []), file_name, "programs", problems), 1):
         field = f"programs {number}.{ROWS}"
         rows = list(_tables(program.pop(ROWS, None), file_name, field, problems))
+        later = list(_tables(program.pop(LATER, []), file_name, f"programs {number}.{LATER}", problems))
         for place, row in enumerate(rows, 1):
-            yield f"{field} {place}", _laid_over(_laid_over(_laid_over(firm, common), program), row)
+            merged = _laid_over(_laid_over(_laid_over(firm, common), program), row)
+            yield f"{field} {place}", merged
+            for changes in later:
+                yield f"{field} {place}, {LATER}", _laid_over(merged, changes)
 
 
 def _tables(value: object, file_name: str, field: str, problems: list[RuleSetProblem]) -> Iterator[Table]:

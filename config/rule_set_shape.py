@@ -152,6 +152,7 @@ class RuleSetShape(Shape):
     time_limit_days: Whole | None = Field(None, description=COUNT_WORDS)
     flat_by: ClockTime | None = Field(None, description=CLOCK_WORDS)
     allowed_sessions: tuple[Words, ...] | None = Field(None, min_length=1, description='names such as ["NY AM"]')
+    stop_required: Annotated[bool, Field(strict=True)] = Field(default=False, description="true or false")
     automation: Words = Field(description="a policy such as allowed, prohibited or unverified")
     news: Words | None = Field(None, description="the firm's policy in words")
     notes: dict[str, Words] = Field(default_factory=dict, description="a text for each parameter that needs one")

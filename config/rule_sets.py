@@ -168,6 +168,7 @@ def _rule_set(row: RuleSetShape, firm_code: str) -> RuleSet:
         allowed_sessions=None
         if sessions is None
         else tuple(sorted({" ".join(name.upper().split()) for name in sessions})),
+        stop_required=row.stop_required,
         automation=row.automation,
         news=row.news,
         unknown=tuple(sorted({*row.unknown, *(("day",) if day_unknown else ())})),

@@ -9,25 +9,27 @@ from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
+from config.arming import arming_problems
 from config.checks import (
     account_names,
     account_variables,
     large_risks,
-    live_checks,
     not_routed,
     service_checks,
     unknown_names,
 )
+from config.contract_months import ContractMonth, read_contract_months
 from config.environment_files import is_routing_variable, read_environment_file
 from config.firm_data import firms
 from config.groups import FirmSettings, ProgramSettings, ServiceSettings
 from config.instruments import InstrumentBook, exchange_instruments
 from config.point_values import read_point_values
 from config.problems import Problem, Severity
-from config.reading import SERVICE, account_owner, firm_owner, read_group, setting_fields
+from config.reading import SERVICE, Group, account_owner, firm_owner, read_group, setting_fields
 from config.routing import read_routing
 from config.rule_choice import chosen_rule_sets
 from config.rule_sets import rule_set_book
+from config.symbol_map_checks import symbol_map_checks
 from domain.account import AccountKey
 from domain.rule_set import RuleSet
 
@@ -35,6 +37,8 @@ FROM_ENVIRONMENT = "environment"
 FROM_DOTENV = ".env"
 FROM_EXAMPLE = "example (.env.example)"
 FROM_DEFAULT = "default"
+
+SHORTEST_HIDDEN_NUMBER = 6
 
 EXAMPLE_PATH = Path(__file__).parents[1] / ".env.example"
 
@@ -45,8 +49,8 @@ class Settings(ServiceSettings):
 
     ``environ`` is the mapping that was read. ``accounts`` are the routed pairs in the order of ``ROUTE_TO_FIRMS``;
     ``firms`` has every known firm, ``programs`` every account that is routed or has a variable, ``rule_sets`` those
-    that chose a rule set. ``sources`` says of each variable where its value came from. ``demonstration`` is True while
-    the accounts are those of the example.
+    that chose a rule set, ``contract_months`` the owner's delivery months by root. ``sources`` says of each
+    variable where its value came from. ``demonstration`` is True while the accounts are those of the example.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -58,6 +62,7 @@ class Settings(ServiceSettings):
     sources: Mapping[str, str] = field(repr=False)
     demonstration: bool = False
     rule_sets: Mapping[AccountKey, RuleSet] = field(default_factory=dict, repr=False)
+    contract_months: Mapping[str, ContractMonth] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_env(
@@ -66,7 +71,7 @@ class Settings(ServiceSettings):
         """Read every setting. Never raises for a bad value: each becomes one of ``problems``.
 
         ``sources`` names where a variable's value came from, "environment" where it does not say. ``today`` is the date
-        by which rule sets are in force or out of date; the present one in UTC unless given.
+        by which rule sets and contracts are in force or out of date; the present one in UTC unless given.
         """
         known = tuple(firms())
         service_values, problems = read_group(ServiceSettings, environ, SERVICE)
@@ -80,6 +85,9 @@ class Settings(ServiceSettings):
         book, faulty_point_values = read_point_values(environ, exchange_instruments(), prefixes)
         problems.extend(faulty_point_values)
         present = datetime.now(UTC).date() if today is None else today
+        months, faulty_months = read_contract_months(environ, book, prefixes, present)
+        problems.extend(faulty_months)
+        problems.extend(symbol_map_checks(firm_settings, book))
         rule_sets, faulty_choices = chosen_rule_sets(programs, rule_set_book(), present)
         problems.extend(faulty_choices)
         problems.extend(large_risks(programs, environ))
@@ -87,19 +95,19 @@ class Settings(ServiceSettings):
         problems.extend(not_routed(environ, known, routing))
         problems.extend(service_checks(service, routing, book))
         problems.extend(account_names(programs))
-        live = () if service.dry_run else tuple(a for a in routing.accounts if not firm_settings[a.firm_code].dry_run)
-        problems.extend(live_checks(live, firm_settings, programs, firms(), rule_sets))
-        return cls(
+        settings = cls(
             **{entry.name: getattr(service, entry.name) for entry in fields(ServiceSettings)},
             environ=MappingProxyType(dict(environ)),
             accounts=routing.accounts,
             firms=MappingProxyType(firm_settings),
             programs=MappingProxyType(programs),
             rule_sets=MappingProxyType(rule_sets),
+            contract_months=MappingProxyType(months),
             instruments=book,
             problems=tuple(problems),
             sources=MappingProxyType(_sources(environ, sources or {})),
         )
+        return replace(settings, problems=(*settings.problems, *arming_problems(settings)))
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -136,13 +144,18 @@ class Settings(ServiceSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret value that was given, longest first: what no log line may show."""
-        names = {entry.suffix for entry in setting_fields(ServiceSettings) if entry.secret}
-        for firm_code in self.firms:
-            prefix = firm_owner(firm_code).prefix
-            names |= {prefix + entry.suffix for entry in setting_fields(FirmSettings) if entry.secret}
-        values = {self.environ[name].strip() for name in names if name in self.environ}
+        groups: list[tuple[str, Group]] = [("", ServiceSettings)]
+        groups += [(firm_owner(code).prefix, FirmSettings) for code in self.firms]
+        groups += [(account_owner(account).prefix, ProgramSettings) for account in self.programs]
+        names = {prefix + entry.suffix for prefix, group in groups for entry in setting_fields(group) if entry.secret}
+        values = {self.environ[name].strip() for name in names if name in self.environ and not self._is_number(name)}
         values |= _passwords(self.environ.get("DATABASE_URL", ""))
         return tuple(sorted(values - {""}, key=lambda value: (-len(value), value)))
+
+    def _is_number(self, variable: str) -> bool:
+        """Tradovate's cid is a small number: to mask it would deface every figure, and the secret is another one."""
+        text = self.environ[variable].strip()
+        return variable.endswith("_API_KEY") and text.isdecimal() and len(text) < SHORTEST_HIDDEN_NUMBER
 
 
 def load_settings(

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from config.contract_months import EXPECTED as CONTRACT_EXPECTED
+from config.contract_months import SUFFIX as CONTRACT_SUFFIX
 from config.groups import FirmSettings, ProgramSettings, ServiceSettings
 from config.point_values import EXPECTED as POINT_VALUE_EXPECTED
 from config.point_values import SUFFIX as POINT_VALUE_SUFFIX
@@ -47,6 +49,12 @@ def variables() -> tuple[Variable, ...]:
             meaning="Dollars for one point of the chart and one contract; `_` for each character of the symbol "
             "that is no letter or digit",
             expected=POINT_VALUE_EXPECTED,
+        ),
+        Variable(
+            name="{SYMBOL}" + CONTRACT_SUFFIX,
+            default="the front month",
+            meaning="Contract that the symbol and its micro mean where a signal names no month",
+            expected=CONTRACT_EXPECTED,
         ),
     )
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 
+from config.settings import Settings
+from config.venue_logins import venue_login
 from connectors.live_connector import LiveConnector
-from connectors.platforms.ctrader import CTrader
 from connectors.platforms.dxtrade import DXtrade
-from connectors.platforms.projectx import ProjectX
-from connectors.platforms.template import TemplateVenue, VenueTemplate
 from connectors.platforms.tradovate import Tradovate
 from connectors.venue import LiveVenue
 from domain.account import AccountKey
@@ -17,10 +15,18 @@ from domain.venue_login import VenueLogin
 
 PLATFORMS: Mapping[str, Callable[[VenueLogin, Mapping[AccountKey, str]], LiveVenue]] = {
     "tradovate": Tradovate,
-    "projectx": ProjectX,
-    "ctrader": CTrader,
     "dxtrade": DXtrade,
 }
+
+
+def live_logins(accounts: Iterable[AccountKey], settings: Settings) -> dict[AccountKey, tuple[VenueLogin, str]]:
+    """Return how armed accounts are reached, each with its name at its platform."""
+    found: dict[AccountKey, tuple[VenueLogin, str]] = {}
+    for account in accounts:
+        login, name = venue_login(account, settings), settings.programs[account].account_name
+        if isinstance(login, VenueLogin) and name is not None:
+            found[account] = (login, name)
+    return found
 
 
 def live_connectors(logins: Mapping[AccountKey, tuple[VenueLogin, str]]) -> dict[AccountKey, LiveConnector]:
@@ -40,8 +46,6 @@ def live_connectors(logins: Mapping[AccountKey, tuple[VenueLogin, str]]) -> dict
 
 
 def _venue(login: VenueLogin, names: Mapping[AccountKey, str]) -> LiveVenue:
-    if login.platform == "http":
-        return TemplateVenue(login, names, VenueTemplate.from_json(Path(login.template or "").read_text("utf-8")))
     if login.platform not in PLATFORMS:
         raise ValueError(f"{login.platform} is no platform with a connector; there are {', '.join(PLATFORMS)}, http")
     return PLATFORMS[login.platform](login, names)

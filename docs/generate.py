@@ -12,21 +12,30 @@ from domain.rules import MEANING
 
 REPOSITORY = Path(__file__).parents[1]
 TOGETHER = (
-    ("DATABASE_URL", "DATA_DIR"),
-    ("HOST", "PORT"),
+    ("DATABASE_URL", "DATA_DIR", "DATABASE_POOL_SIZE"),
+    ("HOST", "PORT", "WEB_THREADS", "LOG_LEVEL", "LOG_FORMAT"),
     ("WEBHOOK_SECRET", "API_TOKEN"),
-    ("ROUTER_POLL_INTERVAL", "ROUTER_BATCH_SIZE"),
+    ("ROUTER_ENABLED", "ROUTER_POLL_INTERVAL", "ROUTER_BATCH_SIZE"),
     ("TASK_LEASE_SECONDS", "TASK_MAX_ATTEMPTS", "TASK_RETRY_BASE_SECONDS"),
-    ("ALLOW_UNKNOWN_ACCOUNT_STATE", "ACCOUNT_STATE_MAX_AGE"),
-    ("DATABASE_POOL_SIZE", "WEB_THREADS"),
-    ("LOG_LEVEL", "LOG_FORMAT"),
+    (
+        *("ENTRY_MAX_AGE", "EXIT_MAX_AGE", "CONNECTOR_TIMEOUT_SECONDS"),
+        *("SEND_MAX_ATTEMPTS", "SEND_RETRY_BASE_SECONDS", "RECONCILE_SECONDS"),
+    ),
+    ("ALLOW_UNKNOWN_ACCOUNT_STATE", "ACCOUNT_STATE_MAX_AGE", "ACCOUNT_POLL_SECONDS"),
+    ("ROUTE_TO_FIRMS", "{FIRM}_PROGRAM_IDS"),
     ("{FIRM}_MAX_POSITION_SIZE", "{FIRM}_MAX_DAILY_LOSS", "{FIRM}_MAX_TOTAL_LOSS"),
-    ("{FIRM}_API_KEY", "{FIRM}_API_SECRET", "{FIRM}_API_URL"),
-    ("{FIRM}_{ID}_RULE_SET", "{FIRM}_{ID}_BUFFER"),
-    ("{FIRM}_{ID}_ACCOUNT_SIZE", "{FIRM}_{ID}_STARTING_BALANCE"),
-    ("{FIRM}_{ID}_RISK_PER_TRADE", "{FIRM}_{ID}_MAX_RISK_PER_TRADE_PCT"),
-    ("{FIRM}_{ID}_ALLOWED_SESSIONS", "{FIRM}_{ID}_PAUSED"),
-    ("DEFAULT_SYMBOL", "{SYMBOL}_POINT_VALUE"),
+    ("{FIRM}_DRY_RUN", "{FIRM}_{ID}_DRY_RUN", "{FIRM}_{ID}_POLICY_ACK"),
+    (
+        *("{FIRM}_PLATFORM", "{FIRM}_API_URL", "{FIRM}_API_USER", "{FIRM}_API_PASSWORD", "{FIRM}_API_KEY"),
+        *("{FIRM}_API_SECRET", "{FIRM}_API_TOKEN", "{FIRM}_API_DOMAIN", "{FIRM}_API_TEMPLATE"),
+    ),
+    ("{FIRM}_{ID}_RULE_SET", "{FIRM}_{ID}_BUFFER", "{FIRM}_{ID}_ACCOUNT_NAME"),
+    (
+        *("{FIRM}_{ID}_ACCOUNT_SIZE", "{FIRM}_{ID}_STARTING_BALANCE"),
+        *("{FIRM}_{ID}_RISK_PER_TRADE", "{FIRM}_{ID}_MAX_RISK_PER_TRADE_PCT"),
+    ),
+    ("{FIRM}_{ID}_ALLOWED_SESSIONS", "{FIRM}_{ID}_PAUSED", "{FIRM}_{ID}_USE_MICROS", "{FIRM}_{ID}_STOP_REQUIRED"),
+    ("DEFAULT_SYMBOL", "{SYMBOL}_POINT_VALUE", "{SYMBOL}_CONTRACT", "{FIRM}_SYMBOL_MAP"),
     (
         *("{FIRM}_{ID}_MAX_CONTRACTS", "{FIRM}_{ID}_MAX_DAILY_LOSS"),
         *("{FIRM}_{ID}_MAX_TOTAL_LOSS", "{FIRM}_{ID}_MAX_DRAWDOWN"),
@@ -40,6 +49,8 @@ TOGETHER = (
         "{FIRM}_{ID}_DRAWDOWN",
     ),
 )
+# The account's own way into the platform is set like its firm's; the README says so in a sentence.
+LIKE_THE_FIRMS = "{FIRM}_{ID}_API_"
 
 
 def rules_table() -> str:
@@ -50,7 +61,7 @@ def rules_table() -> str:
 
 def short_settings_table() -> str:
     """Return the settings as Markdown, those that belong together in one row."""
-    known = {entry.name: entry for entry in variables()}
+    known = {entry.name: entry for entry in variables() if not entry.name.startswith(LIKE_THE_FIRMS)}
     rows: dict[str, tuple[str, ...]] = {name: (name,) for name in known}
     for group in TOGETHER:
         rows = {name: group if name == group[0] else row for name, row in rows.items() if name not in group[1:]}

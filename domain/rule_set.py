@@ -66,7 +66,8 @@ class RuleSet:
     (ISO 8601), ``check_again`` the date after which it should be looked up anew. ``unknown`` names the parameters for
     which no source was found: they are not None because the firm has no such rule, but because nobody knows. Where one
     of them has a value all the same, it is an assumption that ``notes`` explains. A drawdown that is unknown has the
-    strictest family and no amount. ``flat_by`` is on the wall clock of the day's zone.
+    strictest family and no amount. ``flat_by`` is on the wall clock of the day's zone. ``stop_required``: the firm
+    takes no entry without a stop.
     """
 
     ref: RuleSetRef
@@ -89,6 +90,7 @@ class RuleSet:
     time_limit_days: int | None = None
     flat_by: time | None = None
     allowed_sessions: tuple[str, ...] | None = None
+    stop_required: bool = False
     automation: str = "unverified"
     news: str | None = None
     unknown: tuple[str, ...] = ()
@@ -102,8 +104,9 @@ class AccountRules:
     ``drawdown`` is None where neither a rule set nor the owner gives one. ``max_minis`` and ``max_micros`` are the most
     contracts of either kind, ``max_contracts`` the smaller of the two; ``config.contract_limit`` says which holds for
     an instrument. ``buffer`` is the owner's reserve in dollars that an entry's worst case may not touch,
-    ``risk_per_trade`` the dollars that one trade may lose. ``sources`` says of each value where it comes from: a
-    variable's name or the rule set. ``digest`` tells one tracking of day and floor from another.
+    ``risk_per_trade`` the dollars that one trade may lose. ``stop_required``: no entry without a stop. ``sources`` says
+    of each value where it comes from: a variable's name or the rule set. ``digest`` tells one tracking of day and floor
+    from another.
     """
 
     firm_code: str
@@ -117,6 +120,7 @@ class AccountRules:
     allowed_sessions: tuple[str, ...] | None = None
     buffer: Decimal = Decimal(0)
     risk_per_trade: Decimal | None = None
+    stop_required: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
     digest: str = field(init=False)
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueLogin:
-    """How to reach a platform; which of the fields it needs is its own matter. Secrets stay out of ``repr``."""
+    """How to reach a platform; which of the fields it needs is its own matter. Secrets stay out of ``repr``.
+
+    ``template``: path of the file that describes the calls, for a platform of kind ``http``. ``timeout`` in seconds.
+    """
 
     firm_code: str
     platform: str
@@ -18,6 +21,7 @@ class VenueLogin:
     secret: str | None = None
     token: str | None = None
     domain: str | None = None
+    template: str | None = None
     timeout: float = 10.0
 
     def __repr__(self) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from account_engine.standing import AccountStanding
+from config.contracts import ContractTerms
 from config.instruments import InstrumentBook
 from domain.account import AccountKey
+from domain.contract import Contract
 from domain.dry_reason import DryReason
 from domain.ledger import Exposure
 from domain.order import EntryOrder
@@ -42,8 +45,9 @@ class FirmFacts:
 class AccountFacts:
     """All that is known of one account at the moment of the decision. ``state_age`` in seconds.
 
-    ``standing`` is None where the account is not tracked. ``exposure``: what is open or pending by the order ledger.
-    ``halted`` and ``out_of_sync`` are sentences, None where it is neither.
+    ``standing`` is None where the account is not tracked, ``contract_terms`` and ``venue_carries_stop`` where its firm
+    has no platform. ``use_micros``: it trades the micro of what is asked for. ``exposure``: what is open or pending by
+    the order ledger. ``halted`` and ``out_of_sync`` are sentences, None where it is neither.
     """
 
     key: AccountKey
@@ -59,19 +63,25 @@ class AccountFacts:
     exposure: Exposure = field(default_factory=Exposure)
     halted: str | None = None
     out_of_sync: str | None = None
+    use_micros: bool = False
+    stop_required: bool = False
+    venue_carries_stop: bool | None = None
+    contract_terms: ContractTerms | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFacts:
     """Everything an entry's decision depends on. ``trade_closed``: an exit of the trade came before this entry.
 
-    ``signal_age`` and ``max_signal_age`` in seconds; None where the age does not matter.
+    ``on`` is the day in UTC, by which contracts are chosen; None: none is. ``signal_age`` and ``max_signal_age`` in
+    seconds; None where the age does not matter.
     """
 
     order: EntryOrder
     firms: tuple[FirmFacts, ...]
     accounts: tuple[AccountFacts, ...]
     instruments: InstrumentBook
+    on: date | None = None
     trade_closed: bool = False
     max_state_age: Decimal = Decimal(300)
     allow_unknown_state: bool = False
@@ -89,18 +99,25 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
-    """The account trades ``contracts``; every check said yes."""
+    """The account trades ``contracts`` of ``contract``; every check said yes.
+
+    ``order`` is the entry as this account trades it: of an account that trades micros, the micro and its count.
+    ``contract`` is None where none is known, which a live account is never approved with if it has a platform.
+    """
 
     account: AccountKey
     contracts: int
+    order: EntryOrder
+    contract: Contract | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """The account does not trade. ``contracts`` is what the size would have been."""
+    """The account does not trade. ``contracts`` is what the size would have been; ``order`` as in ``Approved``."""
 
     account: AccountKey
     contracts: int
+    order: EntryOrder
     refusals: tuple[Refusal, ...]
 
 

@@ -33,6 +33,7 @@ from risk_engine.decision import (
 )
 from risk_engine.live_checks import live_findings, loss_at_stop, reserved_of
 from risk_engine.prop_risk_engine import evaluate_risk
+from risk_engine.traded import Traded, as_traded
 
 R = TypeVar("R")
 
@@ -70,6 +71,8 @@ class _Checked:
 
 def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts) -> _Checked:
     live = account.dry_reason is None
+    traded = _traded(account, facts)
+    facts = replace(facts, order=traded.order)
     account = _under_contract_limit(account, facts)
     sizing = _sizing(account, facts)
     contracts = order_size(facts.order.contracts, sizing.sized)
@@ -81,7 +84,8 @@ def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts)
     enforcement = _enforcement(account, facts, contracts)
     fit = _fit(account, facts, contracts)
     if enforcement["rule"] is not Rule.TRADE_CLOSED:
-        enforcement = _with_findings(enforcement, _live_findings(account, facts, contracts))
+        others = [*_live_findings(account, facts, contracts), *traded.findings]
+        enforcement = _with_findings(enforcement, [*others, *(traded.live_findings if live else ())])
         judged = [finding for finding in fit if live or not _is_unknown(finding)]
         # What the breach check has refused already needs no second refusal for the same figures.
         enforcement = _with_findings(enforcement, judged, refuses=breach.approved)
@@ -95,14 +99,25 @@ def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts)
     if contracts == 0 and sizing.approved:
         refusals.append(Refusal(rule=Rule.ZERO_CONTRACTS, reason="The size comes to 0 contracts."))
     verdict: Verdict = (
-        Rejected(account=account.key, contracts=contracts, refusals=tuple(refusals))
+        Rejected(account=account.key, contracts=contracts, order=traded.order, refusals=tuple(refusals))
         if refusals
-        else Approved(account=account.key, contracts=contracts)
+        else Approved(account=account.key, contracts=contracts, order=traded.order, contract=traded.contract)
     )
     unknown = [finding for finding in fit if _is_unknown(finding) and state.approved]
-    blocked_if_live = () if live else tuple(_live_refusals(state, unknown, configuration))
+    no_contract = [finding for finding in traded.live_findings if finding.refuses]
+    blocked_if_live = () if live else tuple(_live_refusals(state, [*no_contract, *unknown], configuration))
     decision = AccountDecision(verdict=verdict, dry_reason=account.dry_reason, blocked_if_live=blocked_if_live)
     return _Checked(sizing=sizing, breach=breach, enforcement=row, decision=decision)
+
+
+def _traded(account: AccountFacts, facts: EntryFacts) -> Traded:
+    reason = f"What {account.key} would trade could not be found out"
+    return _guarded(
+        lambda: as_traded(account, facts),
+        lambda error: Traded(
+            order=facts.order, contract=None, findings=(failed_finding(f"{reason}: {error}"),), live_findings=()
+        ),
+    )
 
 
 def _under_contract_limit(account: AccountFacts, facts: EntryFacts) -> AccountFacts:
@@ -264,9 +279,9 @@ def _refusal(check: CheckResult) -> Refusal:
     return Refusal(rule=str(check.rule), reason=check.reason or "")
 
 
-def _live_refusals(state: CheckResult, unknown: list[Finding], configuration: Finding | None) -> list[Refusal]:
+def _live_refusals(state: CheckResult, findings: list[Finding], configuration: Finding | None) -> list[Refusal]:
     refusals = [] if state.approved else [_refusal(state)]
-    refusals += [Refusal(rule=finding.comparison.rule, reason=finding.reason or "") for finding in unknown]
+    refusals += [Refusal(rule=finding.comparison.rule, reason=finding.reason or "") for finding in findings]
     if configuration is not None:
         refusals.append(Refusal(rule=Rule.CONFIGURATION_ERROR, reason=configuration.reason or ""))
     return refusals

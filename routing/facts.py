@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,13 +17,17 @@ from config import (
     get_program_scaling_rules,
     get_unified_program_metadata,
 )
+from config.arming import DryBecause, arming
+from config.contracts import contract_terms
 from config.settings import Settings
+from config.venue_logins import carries_stop
 from domain.account import AccountKey
+from domain.dry_reason import DryReason
 from domain.halt import Halt, halt_of
 from domain.ledger import Exposure
 from domain.money import decimal_of
 from domain.order import EntryOrder, ExitOrder
-from risk_engine.decision import AccountFacts, DryReason, EntryFacts, FirmFacts
+from risk_engine.decision import AccountFacts, EntryFacts, FirmFacts
 from risk_engine.pipeline import age_of
 from routing.ledger_view import LedgerView
 
@@ -30,8 +35,8 @@ from routing.ledger_view import LedgerView
 class FactBook:
     """The routed accounts with their rules, compiled once; their state is asked for each decision.
 
-    ``dry_run`` makes every account dry. ``halts`` and ``out_of_sync`` read what holds now. ``clock`` gives Unix
-    seconds.
+    ``dry_run`` makes every account dry, whatever ``config.arming`` says of it. ``halts`` and ``out_of_sync`` read what
+    holds now. ``clock`` gives Unix seconds.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class FactBook:
             firms=firms,
             accounts=accounts,
             instruments=self._settings.instruments,
+            on=datetime.fromtimestamp(now, UTC).date(),
             trade_closed=trade_closed,
             max_state_age=Decimal(self._settings.account_state_max_age),
             allow_unknown_state=self._settings.allow_unknown_account_state,
@@ -129,15 +135,19 @@ def _known(value: Any) -> Decimal | None:
 
 
 def _configured(account: AccountKey, settings: Settings, *, dry_run: bool) -> AccountFacts:
-    dry_reason = DryReason.GLOBAL if dry_run else None
-    if dry_reason is None and settings.is_dry(account.firm_code):
-        dry_reason = DryReason.FIRM
+    answer = arming(account, settings)
+    dry_reason = answer.reason if isinstance(answer, DryBecause) else None
+    rules = account_rules(account, settings)
     return AccountFacts(
         key=account,
-        rules=account_rules(account, settings),
-        dry_reason=dry_reason,
+        rules=rules,
+        dry_reason=DryReason.GLOBAL if dry_run else dry_reason,
         scaling_rules=get_program_scaling_rules(*account, settings=settings),
         breach_rules=get_account_breach_rules(*account, settings=settings),
         metadata=get_unified_program_metadata(*account, settings=settings),
         config_errors=tuple(problem.variable for problem in settings.errors_of(account)),
+        use_micros=settings.programs[account].use_micros is True,
+        stop_required=rules.stop_required,
+        venue_carries_stop=carries_stop(account, settings),
+        contract_terms=contract_terms(account, settings),
     )

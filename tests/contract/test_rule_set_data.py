@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,7 +27,7 @@ LEELOO = "support.leelootrading.com knowledge base; leelootrading.com program pa
 def test_every_file_is_free_of_errors_and_every_firm_has_its_rule_sets() -> None:
     assert rule_set_book().problems == ()
     counted = Counter(rule_set.firm_code for rule_set in EVERY)
-    assert counted == {"FTMO": 20, "APEX": 17, "TOPSTEP": 9, "BULENOX": 10, "LEELOO": 9}
+    assert counted == {"FTMO": 20, "APEX": 33, "TOPSTEP": 9, "BULENOX": 10, "LEELOO": 9}
     assert set(counted) == set(firms()) == set(rule_set_book().days)
 
 
@@ -44,9 +46,8 @@ def test_a_rule_set_is_well_founded(rule_set: RuleSet) -> None:
     assert (rule_set.drawdown.amount is None) == ("drawdown" in rule_set.unknown)
     assert rule_set.day == rule_set_book().days[rule_set.firm_code]
     # A date that is not the firm's own says so. The firm's own: Apex "4.0", in force for purchases since 2026-03-01.
-    assert ("effective" in rule_set.notes) != ("(4.0)" in rule_set.program)
-    if "(4.0)" in rule_set.program:
-        assert rule_set.ref.version == date(2026, 3, 1)
+    firms_own = "(4.0)" in rule_set.program and rule_set.ref.version == date(2026, 3, 1)
+    assert ("effective" in rule_set.notes) != firms_own
 
 
 def test_no_rule_set_says_what_its_firms_policy_does_not() -> None:
@@ -242,6 +243,23 @@ def test_known_cases_are_as_their_sources_say(name: str, known: dict[str, Any]) 
         "scaling": [(tier.profit_from, tier.max_minis) for tier in rule_set.scaling],
     }
     assert {key: derived[key] if key in derived else getattr(rule_set, key) for key in known} == known
+
+
+def test_only_versions_of_their_own_of_apex_4_0_demand_a_stop() -> None:
+    demanding = {name for name, rule_set in rule_sets().items() if rule_set.stop_required}
+    newest = {name for name in rule_sets() if name.startswith("apex-") and name.endswith("@2026-10-04")}
+    assert demanding == newest
+    assert len(demanding) == 16
+    for name in demanding:
+        later, first = rule_sets()[name], rule_sets()[name.replace("2026-10-04", "2026-03-01")]
+        notes = {key: text for key, text in later.notes.items() if key not in ("effective", "stop_required")}
+        assert replace(later, ref=first.ref, stop_required=False, notes=notes) == first
+
+
+def test_what_was_in_use_has_the_digests_that_it_had() -> None:
+    """The digests of the 65 rule sets before any had a parameter for stops."""
+    lines = [f"{name} {kept.ref.digest}\n" for name, kept in rule_sets().items() if not kept.stop_required]
+    assert hashlib.sha256("".join(lines).encode()).hexdigest()[:16] == "08439fb0a6de0cce"
 
 
 # The Apex help pages and data sets above, size by size.

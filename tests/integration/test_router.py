@@ -16,7 +16,7 @@ from config.settings import Settings
 from database.connection import Database
 from database.signals import SignalStore
 from execution_router import ExecutionRouter
-from routing.worker import LONGEST_RETRY_SECONDS, RetryPolicy
+from routing.retry import LONGEST_RETRY_SECONDS, RetryPolicy
 from signals.payload import parse_signal
 from signals.problem import InvalidSignal
 from tests.conftest import Sql

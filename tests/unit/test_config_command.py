@@ -1,5 +1,6 @@
 """``python -m config``, run as a user runs it: in a directory of its own, with an environment of its own."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from config.groups import ProgramSettings
 from config.printout import printout
 from config.settings import Settings
 from domain.account import AccountKey
+from tests.armed import armed
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,12 +73,29 @@ def test_it_masks_secrets_names_sources_and_reports_every_problem(tmp_path: Path
 
 def test_live_accounts_are_named_in_the_first_line(tmp_path: Path) -> None:
     live = {"EXECUTION_DRY_RUN": "false", "WEBHOOK_SECRET": "s", "FTMO_PROGRAM_IDS": "1", "FTMO_MAX_POSITION_SIZE": "1"}
-    code, out, _ = run(tmp_path, {"ROUTE_TO_FIRMS": "FTMO", **live})
+    code, out, _ = run(tmp_path, {"ROUTE_TO_FIRMS": "FTMO", **live, **armed(("FTMO", 1))})
     assert code == 0
-    assert out.splitlines()[0] == "LIVE: dry-run is off for FTMO/1."
-    assert "no live connection" in out
-    _, held_back, _ = run(tmp_path, {"ROUTE_TO_FIRMS": "FTMO", "FTMO_DRY_RUN": "true", **live})
-    assert held_back.startswith("LIVE, but no routed account is")
+    assert out.splitlines()[0] == "LIVE: armed are FTMO/1."
+    assert [name for name in ("KEY", "SECRET", "TOKEN") if f"API_{name}-value" in out] == []
+    _, held_back, _ = run(tmp_path, {"ROUTE_TO_FIRMS": "FTMO", "FTMO_DRY_RUN": "true", **live, **armed(("FTMO", 1))})
+    assert held_back.startswith("LIVE, but no routed account is armed")
+
+
+def test_of_every_account_it_says_whether_it_is_armed_and_what_is_missing_even_in_dry_run(tmp_path: Path) -> None:
+    environ = {"ROUTE_TO_FIRMS": "APEX", "APEX_PROGRAM_IDS": "1", "APEX_1_RULE_SET": "apex-eod-50k@2026-03-01"}
+    for switch, said in ({}, "GLOBAL_DRY_RUN_ENABLED: "), ({"EXECUTION_DRY_RUN": "false"}, "NOT_ARMED\n"):
+        _, out, _ = run(tmp_path, {**environ, **switch})
+        block = out[out.index("Arming of APEX/1") : out.index("\n\n", out.index("Arming of APEX/1"))] + "\n"
+        rows = [line.split(maxsplit=2) for line in block.splitlines()[1:]]
+        assert said in block
+        assert [row[1] for row in rows if row[0] == "missing"] == [
+            "WEBHOOK_SECRET",
+            *(f"APEX_API_{name}" for name in ("URL", "USER", "PASSWORD", "KEY", "SECRET")),
+            "APEX_1_ACCOUNT_NAME",
+            "APEX_1_POLICY_ACK",
+        ]
+        assert ["policy", "prohibited"] in [row[:2] for row in rows]
+        assert re.search(r"NQ today +NQ[HMUZ]\d +at tradovate", block)
 
 
 def test_it_shows_the_rules_in_force_and_where_each_came_from(tmp_path: Path) -> None:
@@ -100,7 +119,8 @@ def test_it_shows_the_rules_in_force_and_where_each_came_from(tmp_path: Path) ->
     assert rows["daily loss"][0].startswith("700 from the larger of the day's first balance and equity, pauses")
     assert (rows["most minis"][0], rows["most micros"][0]) == ("4", "40")
     assert rows["unknown"][0] == "daily_loss, news, scaling"
-    assert "rule set     none chosen" in out
+    assert rows["stop required"][0] == "no"
+    assert "rule set       none chosen" in out
     assert "ERROR  APEX_2_RULE_SET" in out
     assert "apex-eod-50k@2026-03-01" in out
     assert "checked again by 2026-06-14" in out
@@ -116,7 +136,7 @@ def test_it_lists_the_rule_sets(tmp_path: Path) -> None:
     code, out, err = run(tmp_path, {}, ("-m", "config", "rule-sets"))
     assert (code, err) == (0, "")
     rows = {line.split()[0]: line for line in out.splitlines()[1:]}
-    assert len(rows) == 65
+    assert len(rows) == 81
     assert "2026-06-14 PAST  medium" in rows["apex-eod-pa-50k@2026-03-01"]
     assert "unknown" in rows["apex-eod-pa-50k@2026-03-01"]
     code, _, err = run(tmp_path, {}, ("-m", "config", "rules"))

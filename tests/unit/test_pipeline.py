@@ -79,7 +79,7 @@ def rules_of(decision: AccountDecision) -> list[str]:
 def test_an_account_that_every_check_approves_trades() -> None:
     decision = decide(account(scaling_rules=SIZING))
 
-    assert only(decision).verdict == Approved(account=AccountKey("FTMO", 1), contracts=2)
+    assert only(decision).verdict == Approved(account=AccountKey("FTMO", 1), contracts=2, order=ORDER)
     for rows in (
         decision.risk_checks,
         decision.program_sizing,
@@ -180,6 +180,7 @@ def test_a_request_above_a_limit_is_refused_and_never_shrunk() -> None:
     assert only(decision).verdict == Rejected(
         account=AccountKey("FTMO", 1),
         contracts=2,
+        order=big,
         refusals=only(decision).verdict.refusals,  # type: ignore[union-attr]
     )
     assert rules_of(only(decision)) == ["MAX_CONTRACTS"]

@@ -17,6 +17,7 @@ from domain.order import Direction, ExitOrder, TaskEvent
 from routing.facts import FactBook, firm_metrics
 from routing.processor import ARRAYS, Processed, TaskProcessor
 from routing.task_orders import entry_order, exit_order
+from tests.armed import armed
 
 FTMO_1, FTMO_2, APEX_5 = AccountKey("FTMO", 1), AccountKey("FTMO", 2), AccountKey("APEX", 5)
 ENVIRON = {
@@ -24,8 +25,14 @@ ENVIRON = {
     "FTMO_PROGRAM_IDS": "1,2",
     "APEX_PROGRAM_IDS": "5",
     "FTMO_2_MAX_CONTRACTS": "1",
+    "FTMO_SYMBOL_MAP": "NQ=US100.cash*20",
 }
-LIVE = {**ENVIRON, "EXECUTION_DRY_RUN": "false", "WEBHOOK_SECRET": "correct horse battery staple"}
+LIVE = {
+    **ENVIRON,
+    **armed(("FTMO", 1), ("FTMO", 2), ("APEX", 5)),
+    "EXECUTION_DRY_RUN": "false",
+    "WEBHOOK_SECRET": "correct horse battery staple",
+}
 ENTRY: dict[str, Any] = {
     "kind": "ENTRY",
     "direction": "LONG",
@@ -199,10 +206,11 @@ def test_what_live_would_refuse_besides_stands_in_the_dry_row() -> None:
     assert column(rows, "blocked_if_live") == [["ACCOUNT_STATE_UNKNOWN"], [], ["CONFIGURATION_ERROR"]]
 
 
-def test_a_setting_that_cannot_be_read_refuses_live_entries_of_its_account() -> None:
-    bench = live(APEX_5_MAX_DRAWDOWN="a lot")
+def test_a_setting_that_cannot_be_read_keeps_its_account_dry() -> None:
+    rows = (bench := live(APEX_5_MAX_DRAWDOWN="a lot")).rows()
 
-    assert [row["blocked_by"] for row in bench.rows()] == [[], ["MAX_CONTRACTS"], ["CONFIGURATION_ERROR"]]
+    assert (rows[2]["reason"], rows[2]["blocked_if_live"]) == ("NOT_ARMED", ["CONFIGURATION_ERROR"])
+    assert column(rows, "blocked_by") == [[], ["MAX_CONTRACTS"], []]
     assert [leg.account for leg in bench.venue.entries] == [FTMO_1]
 
 
@@ -256,7 +264,7 @@ def test_a_firms_sum_leaves_out_what_is_not_known_or_not_a_number() -> None:
 
 
 def test_an_exit_reaches_every_routed_account_through_every_pause_and_limit() -> None:
-    bench = live(FTMO_1_PAUSED="true", FTMO_MAX_POSITION_SIZE="1", APEX_5_MAX_DAILY_LOSS="nonsense")
+    bench = live(FTMO_1_PAUSED="true", FTMO_MAX_POSITION_SIZE="1")
     bench.states.update_account_state("APEX", 5, {"paused": True, "day_pl": -(10**9)})
 
     body = bench.processor.process(TaskEvent.EXIT, "T1", EXIT).body

@@ -34,7 +34,7 @@ ENVIRON = {
 SETTINGS = Settings.from_env(ENVIRON)
 ONLY_WITH_A_RULE_SET = (
     *("rule_set", "max_micros", "profit_target", "min_days", "time_limit_days", "day_reset", "flat_by"),
-    *("automation", "news"),
+    *("automation", "news", "stop_required"),
 )
 
 
@@ -142,6 +142,7 @@ def test_metadata_of_an_account_with_a_rule_set_names_it_as_a_source() -> None:
         "flat_by": "16:59 America/New_York",
         "automation": "prohibited",
         "news": None,
+        "stop_required": None,
         "sources": {
             "rule_set": "APEX_1_RULE_SET",
             "daily_loss_limit": "APEX_1_MAX_DAILY_LOSS",

@@ -91,6 +91,7 @@ def test_fractions_of_a_dollar_are_exact() -> None:
     firm = load_firm(
         'code = "X"\nname = "X"\napi_enabled = false\nsupports_automated_execution = false\n'
         '[automation_policy]\npolicy = "p"\nstatus = "s"\nnote = "n"\nsource = "s"\nchecked = "2026"\n'
+        '[platform]\nname = "none"\nstatus = "s"\nnote = "n"\nsource = "s"\nchecked = "2026"\n'
         "[figures.max_daily_loss]\nvalue = 0.1\n"
         'unit = "USD"\napplies_to = "a"\nsource = "s"\nchecked = "2026"\n'
     )

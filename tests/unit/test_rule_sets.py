@@ -297,6 +297,40 @@ def test_an_id_may_have_versions_but_not_twice_the_same() -> None:
     ]
 
 
+LATER = """
+[[programs.later]]
+effective = 2026-06-01
+stop_required = true
+notes.effective = "learned later"
+"""
+
+
+def test_a_later_version_of_each_row_says_only_what_changed() -> None:
+    found = load_rule_sets(TEXT + LATER + LATER.replace("2026-06", "2026-07").replace("true", "false"), "acme.toml")
+    versions = [f"{name}@2026-0{month}-01" for name in ("acme-quick-50k", "acme-quick-100k") for month in (3, 6, 7)]
+    assert list(found) == versions
+    first, later, last = (found[name] for name in versions[:3])
+    assert later == replace(
+        first, ref=later.ref, stop_required=True, notes={**first.notes, "effective": "learned later"}
+    )
+    assert last == replace(later, ref=last.ref, stop_required=False)
+    assert first.ref == load_rule_sets(TEXT, "acme.toml")[QUICK].ref
+    assert len({first.ref.digest, later.ref.digest, last.ref.digest}) == 3
+
+
+@pytest.mark.parametrize(
+    ("later", "field"),
+    [
+        ("[[programs.later]]\nstop_required = true\n", "id"),
+        ('[[programs.later]]\neffective = 2026-06-01\nstop_required = "yes"\n', "stop_required"),
+        ("[[programs.later]]\neffective = 2026-06-01\nstop = true\n", "stop"),
+        ("[programs.later]\neffective = 2026-06-01\nstop_required = 1\n", "stop_required"),
+    ],
+)
+def test_a_later_version_is_checked_like_a_first(later: str, field: str) -> None:
+    assert [problem.field for problem in problems_of(TEXT + later)] == [field, field]
+
+
 def test_a_directory_gives_what_is_right_and_all_that_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "acme.toml").write_text(changed("max_minis = 5\n", "max_minis = 0\n"))
     (tmp_path / "other.toml").write_text(TEXT.replace("ACME", "OTHER").replace('"acme-', '"other-') + "= bad")
@@ -358,6 +392,7 @@ CHANGES: Mapping[str, Any] = {
     "time_limit_days": 30,
     "flat_by": time(15, 11),
     "allowed_sessions": ("NY AM",),
+    "stop_required": True,
     "automation": "prohibited",
     "news": "none",
     "unknown": (),

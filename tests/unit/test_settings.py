@@ -35,6 +35,13 @@ SECRETS = {
     "FTMO_API_KEY": "ftmo-key-four",
     "FTMO_API_SECRET": "ftmo-secret-five",
     "FTMO_API_URL": "https://six.broker.example",
+    "FTMO_API_PASSWORD": "ftmo-password-eleven",
+    "FTMO_API_TOKEN": "ftmo-token-twelve",
+    "APEX_1_API_KEY": "apex-key-thirteen",
+    "APEX_1_API_SECRET": "apex-secret-fourteen",
+    "APEX_1_API_PASSWORD": "apex-password-fifteen",
+    "APEX_1_API_TOKEN": "apex-token-sixteen",
+    "APEX_1_API_URL": "wss://seventeen.broker.example",
 }
 
 
@@ -77,6 +84,12 @@ def test_defaults() -> None:
         "task_lease": 10.0,
         "task_max_attempts": 5,
         "task_retry_base": 1.0,
+        "entry_max_age": 120,
+        "exit_max_age": 86400,
+        "connector_timeout": 10.0,
+        "send_max_attempts": 8,
+        "send_retry_base": 0.5,
+        "reconcile_interval": 60.0,
         "default_symbol": "NQ",
         "allow_unknown_account_state": False,
         "account_state_max_age": 300,
@@ -102,6 +115,12 @@ def test_defaults() -> None:
         ("TASK_LEASE_SECONDS", "30", "task_lease", 30.0),
         ("TASK_MAX_ATTEMPTS", "1000", "task_max_attempts", 1000),
         ("TASK_RETRY_BASE_SECONDS", "0.5", "task_retry_base", 0.5),
+        ("ENTRY_MAX_AGE", "1", "entry_max_age", 1),
+        ("EXIT_MAX_AGE", "604800", "exit_max_age", 604800),
+        ("CONNECTOR_TIMEOUT_SECONDS", "2.5", "connector_timeout", 2.5),
+        ("SEND_MAX_ATTEMPTS", "1", "send_max_attempts", 1),
+        ("SEND_RETRY_BASE_SECONDS", "0.1", "send_retry_base", 0.1),
+        ("RECONCILE_SECONDS", "30", "reconcile_interval", 30.0),
         ("DEFAULT_SYMBOL", " ES1! ", "default_symbol", "ES1!"),
         ("ALLOW_UNKNOWN_ACCOUNT_STATE", "yes", "allow_unknown_account_state", True),
         ("ACCOUNT_STATE_MAX_AGE", "60", "account_state_max_age", 60),
@@ -137,6 +156,13 @@ def test_a_readable_service_setting(variable: str, text: str, field: str, value:
         ("TASK_LEASE_SECONDS", "inf"),
         ("TASK_MAX_ATTEMPTS", ""),
         ("TASK_RETRY_BASE_SECONDS", "-1"),
+        ("ENTRY_MAX_AGE", "0"),
+        ("ENTRY_MAX_AGE", "1.5"),
+        ("EXIT_MAX_AGE", "604801"),
+        ("CONNECTOR_TIMEOUT_SECONDS", "0"),
+        ("SEND_MAX_ATTEMPTS", "0"),
+        ("SEND_RETRY_BASE_SECONDS", "0"),
+        ("RECONCILE_SECONDS", "0"),
         ("DEFAULT_SYMBOL", ""),
         ("ALLOW_UNKNOWN_ACCOUNT_STATE", ""),
         ("ACCOUNT_STATE_MAX_AGE", "0"),
@@ -411,19 +437,19 @@ def test_an_open_webhook_refuses_every_live_account() -> None:
     assert all(settings.errors_of(account) for account in settings.accounts)
 
 
-def test_live_accounts_are_warned_of_missing_limits_and_of_the_firms_policy() -> None:
+def test_accounts_that_should_be_live_are_warned_of_all_that_is_missing() -> None:
     live = {"EXECUTION_DRY_RUN": "false", "WEBHOOK_SECRET": "x", "ROUTE_TO_FIRMS": "FTMO,APEX,TOPSTEP"}
     ids = {"FTMO_PROGRAM_IDS": "1", "APEX_PROGRAM_IDS": "1", "TOPSTEP_PROGRAM_IDS": "1"}
     settings = Settings.from_env({**live, **ids, "APEX_MAX_TOTAL_LOSS": "5", "TOPSTEP_DRY_RUN": "true"})
     assert settings.errors == ()
     assert [(problem.variable, problem.firm_code) for problem in settings.warnings] == [
-        ("FTMO_1_MAX_CONTRACTS", "FTMO"),
-        ("ROUTE_TO_FIRMS", "FTMO"),
-        ("ROUTE_TO_FIRMS", "APEX"),
-        ("ROUTE_TO_FIRMS", "APEX"),
+        ("FTMO_API_URL", "FTMO"),
+        ("APEX_API_URL", "APEX"),
     ]
-    assert "no live connection" in settings.warnings[1].message
-    assert "prohibited" in settings.warnings[3].message
+    for warning in settings.warnings:
+        assert f"{warning.firm_code}/1 stays in dry-run (NOT_ARMED)" in warning.message
+        assert "no rule set and no loss limit of its own" in warning.message
+    assert "prohibited" in settings.warnings[1].message
 
 
 def test_sessions_are_upper_case_names() -> None:
@@ -450,6 +476,23 @@ def test_secrets_are_in_no_text() -> None:
     assert {*SECRETS.values(), "pa%24s-one", "pa$s-one", *bad_url.values()} == set(settings.secrets())
     lengths = [len(secret) for secret in settings.secrets()]
     assert lengths == sorted(lengths, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "hidden"),
+    [
+        ("APEX_API_KEY", "99999", False),
+        ("APEX_API_KEY", "999999", True),
+        ("APEX_1_API_KEY", " 8 ", False),
+        ("APEX_1_API_KEY", "8a", True),
+        ("APEX_API_SECRET", "8", True),
+        ("API_TOKEN", "1234", True),
+    ],
+)
+def test_a_key_that_is_a_small_number_is_not_hidden_with_every_figure_that_holds_it(
+    variable: str, text: str, hidden: bool
+) -> None:
+    assert (text.strip() in read(**{variable: text}).secrets()) is hidden
 
 
 def test_point_values_are_the_owners_where_given() -> None:
@@ -616,9 +659,11 @@ def test_the_table_has_one_row_for_each_setting() -> None:
         "DATABASE_URL",
         "WEBHOOK_SECRET",
         "API_TOKEN",
-        "{FIRM}_API_KEY",
-        "{FIRM}_API_SECRET",
-        "{FIRM}_API_URL",
+        *(
+            f"{owner}_API_{name}"
+            for owner in ("{FIRM}", "{FIRM}_{ID}")
+            for name in ("URL", "PASSWORD", "KEY", "SECRET", "TOKEN")
+        ),
     }
 
 
