@@ -4,7 +4,6 @@ from connectors.apex_connector import ApexConnector
 from connectors.base_connector import Connector, Leg, Receipt, ReceiptStatus
 from connectors.ftmo_connector import FTMOConnector
 from connectors.paper import PaperVenue
-from connectors.unavailable import UnavailableVenue
 
 __all__ = [
     "ApexConnector",
@@ -14,17 +13,15 @@ __all__ = [
     "PaperVenue",
     "Receipt",
     "ReceiptStatus",
-    "UnavailableVenue",
     "connector_for",
 ]
 
 BY_FIRM: dict[str, type[Connector]] = {"FTMO": FTMOConnector, "APEX": ApexConnector}
 
 
-def connector_for(firm_code: str, *, dry_reason: str | None) -> Connector:
-    """Return the firm's connector: over paper when dry, otherwise over its live venue.
+def connector_for(firm_code: str, *, dry_reason: str) -> Connector:
+    """Return the firm's connector for an account in dry-run: it keeps orders on paper and gives the reason.
 
-    No live venue is part of this version: a live connector sends nothing and says so in its receipts.
+    What trades live has its connector from ``connectors.live``.
     """
-    venue = PaperVenue(dry_reason) if dry_reason is not None else UnavailableVenue(firm_code)
-    return BY_FIRM.get(firm_code, Connector)(firm_code, venue)
+    return BY_FIRM.get(firm_code, Connector)(firm_code, PaperVenue(dry_reason))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -48,6 +49,41 @@ def exit_leg(account: AccountKey = APEX_1, **changes: Any) -> PlannedLeg:
         "cause": "EXIT_SIGNAL",
     }
     return PlannedLeg(**{**values, **changes})
+
+
+def ledger_order(account: AccountKey, contract: Contract = NQZ6, quantity: int = 2, **changes: Any) -> LedgerOrder:
+    """A filled entry as the ledger gives it."""
+    now = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
+    values: dict[str, Any] = {
+        "id": 1,
+        "task_id": 1,
+        "trade_id": "T1",
+        "account": account,
+        "purpose": Purpose.ENTRY,
+        "leg": 1,
+        "client_order_id": "a" * 20,
+        "state": OrderState.FILLED,
+        "contract": contract,
+        "side": Side.BUY,
+        "quantity": Decimal(quantity),
+        "entry_price": Decimal(16500),
+        "stop_price": Decimal(16475),
+        "worst_case": Decimal(1000),
+        "filled": Decimal(quantity),
+        "average_price": None,
+        "not_held": Decimal(0),
+        "closed": Decimal(0),
+        "open_quantity": Decimal(quantity),
+        "venue_order_id": "V1",
+        "attempts": 1,
+        "created_at": now,
+        "sent_at": now,
+        "expires_at": now + timedelta(seconds=120),
+        "updated_at": now,
+        "cause": "ANSWERED",
+        "actor": "w1",
+    }
+    return LedgerOrder(**{**values, **changes})
 
 
 class Bench:

@@ -50,6 +50,9 @@ def test_every_statement_that_is_run_by_name_exists_and_every_statement_is_run()
 
     run: set[str] = set()
     for module in modules():
+        if module.is_relative_to(REPOSITORY / "connectors"):
+            # They know no database; what they call ``rows`` is a platform's answer.
+            continue
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 named = node.func.attr in {"run", "rows", "row", "_on_claims"}

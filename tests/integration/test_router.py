@@ -19,6 +19,7 @@ from execution_router import ExecutionRouter
 from routing.retry import LONGEST_RETRY_SECONDS, RetryPolicy
 from signals.payload import parse_signal
 from signals.problem import InvalidSignal
+from tests.armed import armed
 from tests.conftest import Sql
 from tests.processes import ROUTED, entry, exit_of, wait_until
 
@@ -153,17 +154,27 @@ def test_an_invalid_signal_is_named_and_not_recorded(sql: Sql, make_router: Make
     assert sql("SELECT count(*) AS n FROM automated_signals") == [{"n": 0}]
 
 
-LIVE = {"EXECUTION_DRY_RUN": "false", "WEBHOOK_SECRET": "s", "APEX_DRY_RUN": "true"}
+LIVE = {
+    "EXECUTION_DRY_RUN": "false",
+    "WEBHOOK_SECRET": "s",
+    "APEX_DRY_RUN": "true",
+    # Nobody listens there: what is planned stays planned in these tests, because the router is not started.
+    **armed(("FTMO", 1)),
+    "FTMO_1_API_URL": "ws://127.0.0.1:9",
+}
 
 
-def test_live_a_firm_in_dry_run_stays_dry_and_nothing_is_reported_as_sent(make_router: MakeRouter) -> None:
-    router = make_router(**LIVE, FTMO_1_DAY_PL="0", FTMO_1_EQUITY="100000", FTMO_1_TOTAL_PL="0")
+def test_live_an_approved_entry_is_planned_and_a_firm_in_dry_run_stays_dry(sql: Sql, make_router: MakeRouter) -> None:
+    router = make_router(**LIVE, FTMO_1_DAY_PL="0", FTMO_1_EQUITY="100000")
     result = router.handle_entry_signal(entry("T1", contracts=1))
     rows = {row["firm_code"]: row for row in result["connector_results"]}
-    assert (rows["FTMO"]["status"], rows["FTMO"]["reason"]) == ("SKIPPED", "NO_LIVE_CONNECTOR")
+    assert (rows["FTMO"]["status"], rows["FTMO"]["reason"]) == ("PENDING", "PLANNED")
     assert rows["FTMO"]["approved"] is True
     assert rows["APEX"]["reason"] == "FIRM_DRY_RUN_ENABLED"
     assert (result["routed"], result["dry_run"]) == (False, False)
+    assert sql("SELECT firm_code, program_id, state FROM execution_orders") == [
+        {"firm_code": "FTMO", "program_id": 1, "state": "PLANNED"}
+    ]
 
 
 def test_live_a_rejected_account_is_skipped_as_not_approved(make_router: MakeRouter) -> None:
@@ -179,16 +190,10 @@ def test_live_an_account_with_a_limit_and_unknown_state_is_refused(make_router: 
 
 
 def test_live_nothing_to_send_is_said(make_router: MakeRouter) -> None:
-    environment = {**LIVE, "FTMO_1_DAY_PL": "0", "FTMO_1_ACCOUNT_SIZE": "400"}
-    rows = {
-        row["firm_code"]: row
-        for row in make_router(**environment).handle_entry_signal(entry("T1"))["connector_results"]
-    }
-    assert (rows["FTMO"]["status"], rows["FTMO"]["reason"], rows["FTMO"]["contracts"]) == (
-        "SKIPPED",
-        "ZERO_CONTRACTS",
-        0,
-    )
+    router = make_router(**LIVE, FTMO_1_DAY_PL="0", FTMO_1_ACCOUNT_SIZE="400")
+    rows = {row["firm_code"]: row for row in router.handle_entry_signal(entry("T1"))["connector_results"]}
+    ftmo = rows["FTMO"]
+    assert (ftmo["status"], ftmo["reason"], ftmo["contracts"]) == ("SKIPPED", "ZERO_CONTRACTS", 0)
 
 
 def test_the_parameter_alone_keeps_a_router_dry(database: Database) -> None:

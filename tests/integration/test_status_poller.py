@@ -14,7 +14,7 @@ import pytest
 
 from account_engine.account_tracker import AccountTracker
 from account_engine.standing import StandingState
-from connectors import ApexConnector, Connector, FTMOConnector, Leg, PaperVenue, Receipt, UnavailableVenue
+from connectors import ApexConnector, Connector, FTMOConnector, Leg, PaperVenue, Receipt
 from database.connection import Database
 from domain.account import AccountKey
 from domain.account_update import Source
@@ -89,15 +89,14 @@ def test_what_a_live_firm_says_is_on_record(database: Database, sql: Sql) -> Non
     assert row == {"source": "FIRM_API", "equity": Decimal("50100.25"), "observed_at": NOON, "version": 1}
 
 
-def test_nobody_is_asked_on_paper_or_without_a_connection(database: Database) -> None:
+def test_nobody_is_asked_on_paper(database: Database) -> None:
     time, firm, dry = Time(), Firm(), Dry()
     connectors: dict[AccountKey, Connector] = {
         FTMO: FTMOConnector(venue=dry),
         AccountKey("FTMO", 2): FTMOConnector(venue=PaperVenue()),
-        AccountKey("FTMO", 3): FTMOConnector(venue=UnavailableVenue("FTMO")),
         APEX: ApexConnector(venue=firm),
     }
-    assert [connector.live for connector in connectors.values()] == [False, False, False, True]
+    assert [connector.live for connector in connectors.values()] == [False, False, True]
     with polling(tracker(database, time), connectors, time):
         wait_until(lambda: len(firm.asked) > 3, what="the live firm to be asked")
     assert dry.asked == []

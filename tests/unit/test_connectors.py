@@ -20,7 +20,6 @@ from connectors import (
     PaperVenue,
     Receipt,
     ReceiptStatus,
-    UnavailableVenue,
     connector_for,
 )
 from connectors.paper import KEPT_ORDERS
@@ -114,27 +113,9 @@ def test_no_dry_task_opens_a_socket(event: TaskEvent) -> None:
         assert all(row["approved"] for row in rows), "the orders did reach the connectors"
 
 
-@pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("firm_code", FIRMS)
-def test_a_live_connector_without_a_venue_never_says_success(firm_code: str) -> None:
-    connector = connector_for(firm_code, dry_reason=None)
-
-    for receipt in (
-        connector.send_entry_order(entry_leg(firm_code)),
-        connector.send_exit_order(exit_leg(firm_code)),
-        UnavailableVenue(firm_code).place_entry(entry_leg(firm_code)),
-        UnavailableVenue(firm_code).place_exit(exit_leg(firm_code)),
-    ):
-        assert (receipt.status, receipt.success) == (ReceiptStatus.SKIPPED, False)
-        assert (receipt.reason, receipt.order_id) == ("NO_LIVE_CONNECTOR", None)
-        assert receipt.message == f"This version has no live connection to {firm_code}; the order was not sent."
-    assert connector.get_account_status(1) is None
-
-
-@pytest.mark.parametrize("dry_reason", ["GLOBAL_DRY_RUN_ENABLED", None])
-@pytest.mark.parametrize("firm_code", FIRMS)
-def test_an_order_of_another_firm_is_refused(firm_code: str, dry_reason: str | None) -> None:
-    connector = connector_for(firm_code, dry_reason=dry_reason)
+def test_an_order_of_another_firm_is_refused(firm_code: str) -> None:
+    connector = connector_for(firm_code, dry_reason="GLOBAL_DRY_RUN_ENABLED")
     other = next(code for code in FIRMS if code != firm_code)
 
     with pytest.raises(ValueError, match=f"an order of {other}/1 was handed to the connector of {firm_code}"):
@@ -144,9 +125,9 @@ def test_an_order_of_another_firm_is_refused(firm_code: str, dry_reason: str | N
 
 
 def test_each_firm_has_its_own_connector() -> None:
-    assert type(connector_for("FTMO", dry_reason=None)) is FTMOConnector
-    assert type(connector_for("APEX", dry_reason=None)) is ApexConnector
-    assert {connector_for(code, dry_reason=None).firm_code for code in FIRMS} == set(FIRMS)
+    assert type(connector_for("FTMO", dry_reason="GLOBAL_DRY_RUN_ENABLED")) is FTMOConnector
+    assert type(connector_for("APEX", dry_reason="GLOBAL_DRY_RUN_ENABLED")) is ApexConnector
+    assert {connector_for(code, dry_reason="GLOBAL_DRY_RUN_ENABLED").firm_code for code in FIRMS} == set(FIRMS)
 
 
 @pytest.mark.parametrize(("connector", "firm_code"), [(FTMOConnector, "FTMO"), (ApexConnector, "APEX")])

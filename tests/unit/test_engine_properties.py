@@ -460,7 +460,9 @@ def test_an_unreadable_limit_is_never_no_limit(name: str, limit: Any, live: bool
         state={"day_pl": Decimal(0), "total_pl": Decimal(0), "drawdown": Decimal(0)},
         state_age=Decimal(0),
     )
-    order = EntryOrder(trade_id="T1", symbol="NQ", direction=None, entry_price=None, stop_loss=None, contracts=1)
+    order = EntryOrder(
+        trade_id="T1", symbol="NQ", direction=Direction.LONG, entry_price=None, stop_loss=None, contracts=1
+    )
 
     decision = decide_entry(
         EntryFacts(order=order, firms=(FirmFacts(code="FTMO", risk_rules={}),), accounts=(account,), instruments=BOOK)

@@ -11,13 +11,17 @@ import pytest
 
 from account_engine import AccountStateManager
 from config.settings import Settings
-from connectors import Connector, Leg, PaperVenue, Receipt, ReceiptStatus, UnavailableVenue
+from connectors import connector_for
 from domain.account import AccountKey
-from domain.order import Direction, ExitOrder, TaskEvent
+from domain.contract import Contract
+from domain.order import Direction, TaskEvent
+from domain.order_state import Side
 from routing.facts import FactBook, firm_metrics
-from routing.processor import ARRAYS, Processed, TaskProcessor
+from routing.ledger_view import LedgerView
+from routing.processor import ARRAYS, LiveOrders, Processed, TaskProcessor
 from routing.task_orders import entry_order, exit_order
 from tests.armed import armed
+from tests.orders import ledger_order
 
 FTMO_1, FTMO_2, APEX_5 = AccountKey("FTMO", 1), AccountKey("FTMO", 2), AccountKey("APEX", 5)
 ENVIRON = {
@@ -46,57 +50,45 @@ ENTRY: dict[str, Any] = {
 EXIT: dict[str, Any] = {"kind": "EXIT", "exit_type": "SL", "exit_price": 16475.0, "symbol": "NQ"}
 
 
-class Venue:
-    """A venue that takes every order and keeps it."""
-
-    live = True
-
-    def __init__(self) -> None:
-        self.entries: list[Leg] = []
-        self.exits: list[Leg] = []
-
-    def place_entry(self, leg: Leg) -> Receipt:
-        self.entries.append(leg)
-        return Receipt(status=ReceiptStatus.SUCCESS, order_id=f"order-{leg.account}")
-
-    def place_exit(self, leg: Leg) -> Receipt:
-        self.exits.append(leg)
-        return Receipt(status=ReceiptStatus.SUCCESS, order_id=f"exit-{leg.account}")
-
-    def account_status(self, account: AccountKey) -> dict[str, Any] | None:
-        return None
-
-
 class Bench:
-    """A processor over a venue that keeps what it is handed; dry accounts go to paper, as in the service."""
+    """A processor whose dry accounts go to paper, as in the service, and whose live ones leave legs behind."""
 
     def __init__(self, environ: dict[str, str], *, dry_run: bool, example: bool = False, now: float = 1000.0) -> None:
         settings = Settings.from_env(environ)
-        self.venue = Venue()
         self.states = AccountStateManager(environ, clock=lambda: 1000.0)
         facts = FactBook(settings, self.states, dry_run=dry_run, clock=lambda: now)
-        self.connectors = {
-            account.key: Connector(
-                account.key.firm_code,
-                self.venue if account.dry_reason is None else PaperVenue(str(account.dry_reason)),
-            )
-            for account in facts.accounts
-        }
+        self.view: LedgerView | None = LedgerView()
         self.processor = TaskProcessor(
             facts,
-            self.connectors,
+            {
+                account.key: connector_for(account.key.firm_code, dry_reason=account.dry_reason)
+                for account in facts.accounts
+                if account.dry_reason is not None
+            },
             dry_run=dry_run,
             default_symbol="NQ",
             example=example,
             logger=logging.getLogger("test_processor"),
+            live=LiveOrders(accounts=facts.live),
         )
 
-    def entry(self, *, trade_closed: bool = False, **changes: Any) -> Processed:
-        return self.processor.process(TaskEvent.ENTRY, "T1", {**ENTRY, **changes}, trade_closed=trade_closed)
+    def entry(self, *, trade_closed: bool = False, age: Decimal | None = None, **changes: Any) -> Processed:
+        return self.processor.process(
+            TaskEvent.ENTRY, "T1", {**ENTRY, **changes}, trade_closed=trade_closed, age=age, view=self.view
+        )
+
+    def exit(self, **changes: Any) -> Processed:
+        return self.processor.process(TaskEvent.EXIT, "T1", {**EXIT, **changes}, view=self.view)
 
     def rows(self, **changes: Any) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.entry(**changes).body["connector_results"]
         return rows
+
+    def holds(self, account: AccountKey, quantity: int = 2, root: str = "NQ") -> None:
+        """Let the account hold the trade by the ledger."""
+        assert self.view is not None
+        contract = Contract(root=root, symbol=f"{root}Z6")
+        self.view.open_trades.setdefault("T1", []).append(ledger_order(account, contract, quantity))
 
 
 def dry(**environ: str) -> Bench:
@@ -120,6 +112,7 @@ def test_a_dry_entry_has_a_skipped_row_for_every_routed_account() -> None:
             "reason": "GLOBAL_DRY_RUN_ENABLED",
             "approved": approved,
             "contracts": 2,
+            "symbol": "NQ",
             "blocked_by": blocked_by,
             "blocked_if_live": [],
             "rule_set": None,
@@ -152,27 +145,27 @@ def test_the_record_has_the_five_arrays_in_their_order() -> None:
 
 
 def test_a_live_entry_reaches_only_the_approved_accounts() -> None:
-    bench = live()
+    processed = live().entry()
+    body = processed.body
 
-    body = bench.entry().body
-
-    assert [(leg.account, leg.contracts) for leg in bench.venue.entries] == [(FTMO_1, 2), (APEX_5, 2)]
+    assert [(leg.account, int(leg.quantity or 0), leg.side) for leg in processed.legs] == [
+        (FTMO_1, 2, Side.BUY),
+        (APEX_5, 2, Side.BUY),
+    ]
     rows = body["connector_results"]
-    assert column(rows, "status") == ["SUCCESS", "SKIPPED", "SUCCESS"]
-    assert (rows[1]["reason"], rows[1]["blocked_by"], rows[0]["order_id"]) == (
-        "NOT_APPROVED",
-        ["MAX_CONTRACTS"],
-        "order-FTMO/1",
-    )
-    assert body["routed"] is True
+    assert column(rows, "status") == ["PENDING", "SKIPPED", "PENDING"]
+    assert column(rows, "reason") == ["PLANNED", "NOT_APPROVED", "PLANNED"]
+    assert rows[1]["blocked_by"] == ["MAX_CONTRACTS"]
+    assert body["routed"] is False
 
 
 def test_where_nobody_is_approved_nothing_is_sent() -> None:
     bench = live(FTMO_MAX_POSITION_SIZE="1", APEX_MAX_POSITION_SIZE="1")
 
-    body = bench.entry().body
+    processed = bench.entry()
+    body = processed.body
 
-    assert bench.venue.entries == []
+    assert processed.legs == ()
     assert column(body["connector_results"], "reason") == ["NOT_APPROVED"] * 3
     assert body["routed"] is False
 
@@ -180,10 +173,11 @@ def test_where_nobody_is_approved_nothing_is_sent() -> None:
 def test_a_firm_in_dry_run_is_held_back_while_the_other_trades() -> None:
     bench = live(FTMO_DRY_RUN="true")
 
-    rows = bench.rows()
+    processed = bench.entry()
+    rows = processed.body["connector_results"]
 
-    assert [leg.account for leg in bench.venue.entries] == [APEX_5]
-    assert [row.get("reason") for row in rows] == ["FIRM_DRY_RUN_ENABLED", "FIRM_DRY_RUN_ENABLED", None]
+    assert [leg.account for leg in processed.legs] == [APEX_5]
+    assert column(rows, "reason") == ["FIRM_DRY_RUN_ENABLED", "FIRM_DRY_RUN_ENABLED", "PLANNED"]
 
 
 def test_zero_contracts_are_named_as_the_reason_of_a_live_row() -> None:
@@ -207,11 +201,12 @@ def test_what_live_would_refuse_besides_stands_in_the_dry_row() -> None:
 
 
 def test_a_setting_that_cannot_be_read_keeps_its_account_dry() -> None:
-    rows = (bench := live(APEX_5_MAX_DRAWDOWN="a lot")).rows()
+    processed = live(APEX_5_MAX_DRAWDOWN="a lot").entry()
+    rows = processed.body["connector_results"]
 
     assert (rows[2]["reason"], rows[2]["blocked_if_live"]) == ("NOT_ARMED", ["CONFIGURATION_ERROR"])
     assert column(rows, "blocked_by") == [[], ["MAX_CONTRACTS"], []]
-    assert [leg.account for leg in bench.venue.entries] == [FTMO_1]
+    assert [leg.account for leg in processed.legs] == [FTMO_1]
 
 
 @pytest.mark.parametrize(("now", "blocked"), [(1300.0, []), (1300.001, ["ACCOUNT_STATE_STALE"])])
@@ -267,11 +262,16 @@ def test_an_exit_reaches_every_routed_account_through_every_pause_and_limit() ->
     bench = live(FTMO_1_PAUSED="true", FTMO_MAX_POSITION_SIZE="1")
     bench.states.update_account_state("APEX", 5, {"paused": True, "day_pl": -(10**9)})
 
-    body = bench.processor.process(TaskEvent.EXIT, "T1", EXIT).body
+    for key in (FTMO_1, FTMO_2, APEX_5):
+        bench.holds(key)
 
-    order = ExitOrder(trade_id="T1", symbol="NQ", exit_type="SL", exit_price=Decimal("16475.0"))
-    assert bench.venue.exits == [Leg(account=key, order=order, contracts=None) for key in (FTMO_1, FTMO_2, APEX_5)]
-    assert column(body["connector_results"], "status") == ["SUCCESS"] * 3
+    processed = bench.exit()
+    body = processed.body
+
+    assert [(leg.account, leg.side, leg.quantity) for leg in processed.legs] == [
+        (key, Side.SELL, None) for key in (FTMO_1, FTMO_2, APEX_5)
+    ]
+    assert column(body["connector_results"], "status") == ["PENDING"] * 3
     assert [len(body[name]) for name in ARRAYS] == [0, 0, 0, 0, 3]
 
 
@@ -290,27 +290,90 @@ def test_an_update_has_no_checks_and_no_orders() -> None:
 
     assert [processed.body[name] for name in ARRAYS] == [[], [], [], [], []]
     assert (processed.verdicts, processed.body["routed"]) == ([], False)
-    assert (bench.venue.entries, bench.venue.exits) == ([], [])
+    assert processed.legs == ()
 
 
 def test_an_entry_of_a_closed_trade_sends_nothing() -> None:
     bench = live()
 
-    rows = bench.entry(trade_closed=True).body["connector_results"]
+    processed = bench.entry(trade_closed=True)
+    rows = processed.body["connector_results"]
 
-    assert bench.venue.entries == []
+    assert processed.legs == ()
     assert [row["blocked_by"][0] for row in rows] == ["TRADE_CLOSED"] * 3
 
 
-def test_a_firm_without_a_live_venue_is_skipped_and_nothing_is_routed() -> None:
+def test_without_a_ledger_nothing_is_sent() -> None:
     bench = live()
-    for key in list(bench.connectors):
-        bench.connectors[key] = Connector(key.firm_code, UnavailableVenue(key.firm_code))
+    bench.view = None
 
-    body = bench.entry().body
+    for processed in (bench.entry(), bench.exit()):
+        assert {row["status"] for row in processed.body["connector_results"]} == {"SKIPPED"}
+        assert processed.body["connector_results"][0]["reason"] == "NOT_RECORDED"
+        assert (processed.legs, processed.body["routed"]) == ((), False)
 
-    assert column(body["connector_results"], "status") == ["SKIPPED"] * 3
-    assert (body["connector_results"][0]["reason"], body["routed"]) == ("NO_LIVE_CONNECTOR", False)
+
+def test_an_exit_of_a_trade_that_is_nowhere_open_is_skipped() -> None:
+    bench = live()
+    bench.holds(APEX_5)
+
+    processed = bench.exit()
+
+    assert [leg.account for leg in processed.legs] == [APEX_5]
+    assert [row["reason"] for row in processed.body["connector_results"]] == ["NOTHING_OPEN", "NOTHING_OPEN", "PLANNED"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "root", "quantity", "percent"),
+    [
+        ({}, "NQ", None, None),
+        ({"exit_contracts": 1}, "NQ", 1, None),
+        ({"exit_contracts": 1}, "MNQ", 10, None),
+        ({"exit_percent": 50}, "MNQ", None, 50),
+    ],
+)
+def test_a_partial_exit_asks_in_the_contracts_that_the_account_trades(
+    ask: dict[str, int], root: str, quantity: int | None, percent: int | None
+) -> None:
+    bench = live()
+    bench.holds(APEX_5, 20, root)
+    (leg,) = bench.exit(**ask).legs
+    assert (leg.asked_quantity, leg.asked_percent, leg.contract.root) == (quantity, percent, root)
+
+
+def test_an_exit_goes_to_a_holder_that_is_not_routed_and_says_where_it_cannot() -> None:
+    bench = live()
+    gone = AccountKey("TOPSTEP", 9)
+    bench.holds(gone)
+    rows = bench.exit().body["connector_results"]
+    (row,) = [row for row in rows if row["firm_code"] == "TOPSTEP"]
+    assert (row["status"], row["reason"]) == ("FAILED", "ACCOUNT_NOT_CONFIGURED")
+    assert row["message"] == (
+        "2 contracts of this trade may be open here, but the account is not configured any more: "
+        "close them at the firm."
+    )
+
+
+def test_a_dry_account_that_holds_the_trade_says_that_nothing_was_sent() -> None:
+    bench = live(APEX_DRY_RUN="true")
+    bench.holds(APEX_5)
+    row = bench.exit().body["connector_results"][2]
+    assert (row["status"], row["reason"]) == ("SKIPPED", "FIRM_DRY_RUN_ENABLED")
+    assert row["message"] == "2 contracts of this trade may be open here; dry-run sends nothing."
+
+
+def test_entries_of_one_batch_see_what_was_just_approved() -> None:
+    bench = live(APEX_5_MAX_CONTRACTS="3")
+    first, second = bench.rows()[2], bench.rows()[2]
+    assert (first["approved"], second["approved"], second["blocked_by"]) == (True, False, ["OPEN_CONTRACTS"])
+
+
+@pytest.mark.parametrize(("age", "approved"), [("119.999", True), ("120", True), ("120.001", False)])
+def test_an_old_signal_is_refused_live(age: str, approved: bool) -> None:
+    row = live().entry(age=Decimal(age)).body["connector_results"][2]
+    assert row["approved"] is approved
+    assert row["blocked_by"] == ([] if approved else ["SIGNAL_EXPIRED"])
+    assert dry().entry(age=Decimal(age)).body["connector_results"][2]["approved"] is True
 
 
 def test_listeners_hear_the_verdicts() -> None:
