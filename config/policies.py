@@ -64,7 +64,7 @@ def policy_of(account: AccountKey, settings: Settings) -> AccountPolicy:
     firms_own = known.automation_policy
     rule_set = settings.rule_sets.get(account)
     program = settings.programs.get(account, ProgramSettings())
-    needs = firms_own.policy != ALLOWED or firms_own.status in NO_CLEAR_WORD
+    needs = not plainly_allowed(firms_own.policy, firms_own.status)
     if rule_set is not None and _strictness(rule_set.automation) > _strictness(firms_own.policy):
         return AccountPolicy(
             account=account,
@@ -84,6 +84,11 @@ def policy_of(account: AccountKey, settings: Settings) -> AccountPolicy:
         needs_acknowledgement=needs,
         acknowledgement=program.policy_ack,
     )
+
+
+def plainly_allowed(policy: str, status: str) -> bool:
+    """Return whether a policy allows automated orders without a condition and no source contradicts it."""
+    return policy == ALLOWED and status not in NO_CLEAR_WORD
 
 
 def policy_rows(settings: Settings) -> list[dict[str, Any]]:

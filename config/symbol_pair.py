@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.money import decimal_of, plain
 
 MOST_LOTS = Decimal(1_000_000)
+_NAME = re.compile(r"[^=*;]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,6 @@ def _pair(text: str) -> SymbolPair:
     symbol, _, rest = text.partition("=")
     at_venue, star, lots_text = rest.rpartition("*")
     lots = decimal_of(lots_text)
-    if not (symbol.strip() and star and at_venue.strip() and 0 < lots <= MOST_LOTS):
+    if not (symbol.strip() and star and _NAME.fullmatch(at_venue.strip()) and 0 < lots <= MOST_LOTS):
         raise ValueError(f"{text.strip()!r} is not of the form NQ=US100.cash*20")
     return SymbolPair(symbol=symbol.strip(), at_venue=at_venue.strip(), lots=lots)

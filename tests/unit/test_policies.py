@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import pytest
 
-from config.policies import policy_of, policy_rows
+from config.policies import plainly_allowed, policy_of, policy_rows
 from config.rule_sets import rule_sets
 from config.settings import Settings
 from domain.account import AccountKey
@@ -34,6 +34,21 @@ def test_each_firms_policy_and_whether_it_needs_an_answer(code: str, policy: str
     found = policy_of(AccountKey(code, 1), settings_of())
     assert (found.policy, found.needs_acknowledgement, found.acknowledgement) == (policy, needs, None)
     assert all((found.note, found.source, found.checked))
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "plain"),
+    [
+        ("allowed", "first_party", True),
+        ("allowed", "secondary", True),
+        ("allowed", "conflict", False),
+        ("allowed", "not_found", False),
+        ("unverified", "first_party", False),
+        ("allowed_from_personal_device_only", "first_party", False),
+    ],
+)
+def test_what_sources_contradict_is_not_plainly_allowed(policy: str, status: str, plain: bool) -> None:
+    assert plainly_allowed(policy, status) is plain
 
 
 def under(code: str, automation: str) -> Settings:
