@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import httpx
@@ -103,6 +105,7 @@ class HttpCalls:
             limits=httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0),
             follow_redirects=False,
             trust_env=False,
+            verify=_certificates(),
         )
 
     def call(
@@ -158,6 +161,12 @@ class HttpCalls:
         if status >= 500:
             raise Unclear(f"{method} {path}: HTTP {status}", {"status": status, "body": body})
         return Reply(status=status, body=body, headers=answer.headers)
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Return the trusted certificates; reading them takes longer than a call."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _retry_after(text: str | None, untold: float) -> float:

@@ -109,7 +109,7 @@ class BrokerServer:
         handler = type("Handler", (_Handler,), {"broker": self})
         self._server = _Server(("127.0.0.1", self._port), handler)
         self._port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
 
     def restart(self) -> None:
         """Go away and come back on the same port with the same books; sessions are gone."""

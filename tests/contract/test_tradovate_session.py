@@ -66,7 +66,7 @@ def test_a_token_in_its_time_is_left_alone(stand: TradovateStand) -> None:
 def test_many_threads_renew_once_and_none_of_the_others_waits(stand: TradovateStand) -> None:
     stand.venue.positions(ACCOUNT)
     age(stand)
-    stand.broker.misbehave(Fault.DELAY, RENEW_PATH, seconds=0.5)
+    stand.broker.misbehave(Fault.DELAY, RENEW_PATH, seconds=1.0)
 
     def timed() -> float:
         began = time.monotonic()
@@ -75,8 +75,8 @@ def test_many_threads_renew_once_and_none_of_the_others_waits(stand: TradovateSt
 
     took = sorted(at_once(timed))
     assert stand.counted() == (1, 1)
-    assert took[-1] >= 0.5
-    assert took[-2] < 0.4
+    assert took[-1] >= 1.0
+    assert took[-2] < 0.8
 
 
 def test_many_threads_log_in_once(stand: TradovateStand) -> None:
