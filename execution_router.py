@@ -16,26 +16,16 @@ from typing import Any
 from account_engine import AccountStateManager
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
-from connectors import Connector, connector_for
-from connectors.live import live_connectors, live_logins
-from connectors.live_connector import LiveConnector
 from database.accounts import AccountRecord
 from database.connection import Database
 from database.events import EventListener
-from database.halts import HaltRecord
 from database.migrations import migrate
 from database.queue import TaskQueue
-from database.reconciliation import out_of_sync
 from database.signals import SignalStore, StoreOutcome
 from database.startup import open_database, prepare_schema
-from domain.account import AccountKey
-from domain.halt import Halt
 from routing.account_keeper import AccountKeeper
-from routing.facts import FactBook
 from routing.leader_loop import Leads
-from routing.order_desk import OrderDesk
-from routing.order_service import OrderService
-from routing.processor import LiveOrders, TaskProcessor
+from routing.parts import router_parts
 from routing.retry import RetryPolicy
 from routing.tracked_accounts import heard_of_account, tracked_accounts, tracker_of
 from routing.worker import QueueWorker
@@ -80,9 +70,17 @@ class ExecutionRouter:
             _accounts(self.settings, database) if account_state_manager is None else account_state_manager
         )
         self._worker_name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        self._halts = None if database is None else HaltRecord(database)
-        self._database = database
-        self._processor = self._make_processor()
+        parts = router_parts(
+            self.settings,
+            self.account_state_manager,
+            database,
+            dry_run=self.dry_run,
+            worker=self._worker_name,
+            logger=self.logger,
+        )
+        self.connectors = parts.connectors
+        self._orders = parts.orders
+        self._processor = parts.processor(self.settings, self.logger, before_entries=self._keep_rule_sets)
         self._record = None if database is None else AccountRecord(database)
         self._store = None if database is None else SignalStore(database)
         self._queue = None if database is None else self._make_queue(database)
@@ -187,47 +185,6 @@ class ExecutionRouter:
             "details": "The task waits in the queue; its result will be in execution_logs.",
         }
 
-    def _make_processor(self) -> TaskProcessor:
-        book = FactBook(
-            self.settings,
-            self.account_state_manager,
-            dry_run=self.dry_run,
-            halts=self._halts_in_force,
-            out_of_sync=self._out_of_sync,
-        )
-        dry = {
-            account.key: connector_for(account.key.firm_code, dry_reason=account.dry_reason)
-            for account in book.accounts
-            if account.dry_reason is not None
-        }
-        live = live_connectors(live_logins(book.live, self.settings))
-        self.connectors: dict[AccountKey, Connector | LiveConnector] = {**dry, **live}
-        self._orders = None
-        if self._database is not None and live:
-            self._orders = OrderService(
-                self.settings, self._database, live, worker=self._worker_name, logger=self.logger
-            )
-        return TaskProcessor(
-            book,
-            dry,
-            dry_run=self.dry_run,
-            default_symbol=self.settings.default_symbol,
-            example=self.settings.demonstration,
-            logger=self.logger,
-            before_entries=self._keep_rule_sets,
-            live=LiveOrders(
-                accounts=tuple(live),
-                entry_lifetime=self.settings.entry_max_age,
-                exit_lifetime=self.settings.exit_max_age,
-            ),
-        )
-
-    def _halts_in_force(self) -> list[Halt]:
-        return [] if self._halts is None else self._halts.in_force()
-
-    def _out_of_sync(self) -> dict[AccountKey, str]:
-        return {} if self._database is None else out_of_sync(self._database)
-
     def _make_queue(self, database: Database) -> TaskQueue:
         return TaskQueue(database, worker=self._worker_name, lease=self.settings.task_lease)
 
@@ -242,14 +199,8 @@ class ExecutionRouter:
             retry=RetryPolicy(max_attempts=self.settings.task_max_attempts, base=self.settings.task_retry_base),
             logger=self.logger,
             give_way=give_way,
-            desk=self._make_desk(queue),
+            desk=None if self._orders is None else self._orders.desk(queue),
         )
-
-    def _make_desk(self, queue: TaskQueue) -> OrderDesk | None:
-        if self._orders is None or self._database is None:
-            return None
-        live = [key for key, connector in self.connectors.items() if connector.live]
-        return OrderDesk(self._database, self._orders.ledger, queue, live, planned=self._orders.wake)
 
 
 def _accounts(settings: Settings, database: Database | None) -> AccountStateManager:

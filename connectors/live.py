@@ -8,6 +8,7 @@ from config.settings import Settings
 from config.venue_logins import venue_login
 from connectors.live_connector import LiveConnector
 from connectors.platforms.dxtrade import DXtrade
+from connectors.platforms.projectx import ProjectX
 from connectors.platforms.tradovate import Tradovate
 from connectors.venue import LiveVenue
 from domain.account import AccountKey
@@ -15,6 +16,7 @@ from domain.venue_login import VenueLogin
 
 PLATFORMS: Mapping[str, Callable[[VenueLogin, Mapping[AccountKey, str]], LiveVenue]] = {
     "tradovate": Tradovate,
+    "projectx": ProjectX,
     "dxtrade": DXtrade,
 }
 

@@ -13,6 +13,7 @@ from connectors.live_connector import LiveConnector
 from database.connection import Database, DatabaseUnavailable
 from database.halts import HaltRecord
 from database.orders import OrderLedger
+from database.queue import TaskQueue
 from database.reconciliation import ReconciliationRecord
 from domain.account import AccountKey
 from domain.ledger import LedgerOrder
@@ -20,6 +21,7 @@ from routing.dispatcher import Dispatcher
 from routing.follower import Follower
 from routing.halt_runner import HaltRunner
 from routing.leader_loop import Leads
+from routing.order_desk import OrderDesk
 from routing.patience import outage_pause
 from routing.reconciler import Reconciler
 from routing.retry import RetryPolicy
@@ -45,7 +47,7 @@ class OrderService:
         logger: logging.Logger,
     ) -> None:
         self.ledger = OrderLedger(database, worker=worker)
-        self.halts = HaltRecord(database)
+        self._database = database
         self._connectors = dict(connectors)
         self._logger = logger
         self._leads: Leads | None = None
@@ -77,7 +79,7 @@ class OrderService:
             changed=wake,
             logger=logger,
         )
-        self._halt_runner = HaltRunner(self.halts, self.ledger, connectors, submit=submit, logger=logger)
+        self._halt_runner = HaltRunner(HaltRecord(database), self.ledger, connectors, submit=submit, logger=logger)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -99,6 +101,10 @@ class OrderService:
             self._thread.join(max(0.1, deadline - time.monotonic()))
         for connector in set(self._connectors.values()):
             connector.close()
+
+    def desk(self, queue: TaskQueue) -> OrderDesk:
+        """Return what decides tasks for these accounts and plans their legs."""
+        return OrderDesk(self._database, self.ledger, queue, tuple(self._connectors), planned=self.wake)
 
     def wake(self) -> None:
         """Look for planned legs now."""
