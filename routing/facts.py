@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -80,12 +80,26 @@ class FactBook:
         return Decimal(order.contracts * (micros or 1))
 
     def of(
-        self, order: EntryOrder, *, trade_closed: bool, age: Decimal | None = None, view: LedgerView | None = None
+        self,
+        order: EntryOrder,
+        *,
+        trade_closed: bool,
+        age: Decimal | None = None,
+        view: LedgerView | None = None,
+        only: Collection[str] | None = None,
     ) -> EntryFacts:
-        """Return all facts of an entry, as of now. ``age`` of its signal in seconds; ``view``: what is open already."""
+        """Return all facts of an entry, as of now. ``age`` of its signal in seconds; ``view``: what is open already.
+
+        ``only``: the accounts (``APEX/1``) that the entry is for, None for every routed one. A firm's metrics are those
+        of all of its accounts.
+        """
         now = self._clock()
-        accounts = tuple(self._with_state(account, now, view) for account in self.accounts)
-        firms = tuple(replace(firm, metrics=firm_metrics(firm.code, accounts)) for firm in self.firms)
+        every = tuple(self._with_state(account, now, view) for account in self.accounts)
+        accounts = tuple(account for account in every if only is None or str(account.key) in only)
+        codes = {account.key.firm_code for account in accounts}
+        firms = tuple(
+            replace(firm, metrics=firm_metrics(firm.code, every)) for firm in self.firms if firm.code in codes
+        )
         return EntryFacts(
             order=order,
             firms=firms,

@@ -107,7 +107,8 @@ class TaskProcessor:
         match event_type:
             case TaskEvent.ENTRY:
                 order = entry_order(trade_id, payload, self._default_symbol)
-                facts = self._facts.of(order, trade_closed=trade_closed, age=age, view=view)
+                only = payload.get("only_accounts")
+                facts = self._facts.of(order, trade_closed=trade_closed, age=age, view=view, only=only)
                 arrays = self._entry(facts, view, legs)
             case TaskEvent.EXIT:
                 arrays = {"connector_results": self._exit(trade_id, payload, view, legs)}
@@ -196,7 +197,8 @@ class TaskProcessor:
         routed = {account.key: account for account in self._facts.accounts}
         holders = [] if view is None else view.holders(trade_id)
         # Whoever holds the trade is told to close it, also where the account is not routed any more.
-        accounts = dict.fromkeys([*routed, *holders])
+        only = payload.get("only_accounts")
+        accounts = [key for key in dict.fromkeys([*routed, *holders]) if only is None or str(key) in only]
         return [
             {
                 "firm_code": account.firm_code,

@@ -237,11 +237,24 @@ class VenueConformance:
         stand.venue.place_entry(stand.entry(side=Side.SELL))
 
         (held,) = stand.venue.positions(stand.account)
-        assert held.quantity == -3
+        # The ledger's own name of it, or reconciliation would compare apples with pears.
+        assert (held.symbol, held.quantity) == (stand.contract.symbol, Decimal(-3))
         if stand.venue.capabilities.brackets:
             # Where the stop belongs to the position itself it is no order of its own.
             for order in stand.venue.working_orders(stand.account):
                 assert (order.side, order.quantity) == (Side.BUY, Decimal(3))
+
+    def test_a_stop_that_closed_the_position_is_found_by_the_entrys_name(self, stand: Stand) -> None:
+        if not stand.venue.capabilities.brackets:
+            return
+        stand.venue.place_entry(stand.entry())
+        waiting = stand.find(TAG + "S")
+        assert waiting is None or (waiting.state, waiting.filled) == (OrderState.ACCEPTED, Decimal(0))
+        (stop,) = stand.book.working(stand.account_name)
+        stand.book.fill(stop)
+
+        found = stand.find(TAG + "S")
+        assert (found.state, found.filled) == (OrderState.FILLED, Decimal(3))
 
     def test_flatten_leaves_nothing_and_may_be_repeated(self, stand: Stand) -> None:
         stand.venue.place_entry(stand.entry())

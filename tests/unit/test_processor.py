@@ -354,6 +354,19 @@ def test_an_exit_goes_to_a_holder_that_is_not_routed_and_says_where_it_cannot() 
     )
 
 
+def test_a_task_for_one_account_leaves_the_others_alone() -> None:
+    bench = live()
+    for key in (FTMO_1, APEX_5):
+        bench.holds(key)
+    entered, left = (
+        bench.entry(only_accounts=["APEX/5"]).body,
+        bench.exit(only_accounts=["APEX/5"]).body,
+    )
+    assert [row["firm_code"] for row in entered["risk_checks"]] == ["APEX"]
+    for body in (entered, left):
+        assert [(row["firm_code"], row["program_id"]) for row in body["connector_results"]] == [("APEX", 5)]
+
+
 def test_a_dry_account_that_holds_the_trade_says_that_nothing_was_sent() -> None:
     bench = live(APEX_DRY_RUN="true")
     bench.holds(APEX_5)
