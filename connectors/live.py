@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from config.settings import Settings
 from config.venue_logins import venue_login
 from connectors.live_connector import LiveConnector
+from connectors.platforms.ctrader import CTrader
 from connectors.platforms.dxtrade import DXtrade
 from connectors.platforms.projectx import ProjectX
 from connectors.platforms.tradovate import Tradovate
@@ -17,6 +18,7 @@ from domain.venue_login import VenueLogin
 PLATFORMS: Mapping[str, Callable[[VenueLogin, Mapping[AccountKey, str]], LiveVenue]] = {
     "tradovate": Tradovate,
     "projectx": ProjectX,
+    "ctrader": CTrader,
     "dxtrade": DXtrade,
 }
 
