@@ -18,6 +18,7 @@ from websockets.protocol import State
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_websocket
 
+from connectors.deadline import check_deadline
 from connectors.platforms.ctrader_waiter import Waiter, Watched
 from connectors.platforms.ctrader_wire import Fields, Frame, Message, Unreadable, frame_text, read_frame, whole, wholes
 from connectors.venue import NotSent, Unclear
@@ -68,6 +69,7 @@ class Connection:
             with self._lock:
                 if not self.usable:
                     raise NotSent("the connection was lost")
+                check_deadline()
                 self._waiters[waiter.id] = waiter
             try:
                 self._websocket.send(frame)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pytest
 
 from connectors.account_status import read_status
+from connectors.deadline import not_after
 from connectors.tickets import EntryTicket, ExitTicket
 from connectors.venue import LiveVenue, NotSent, Unclear
 from domain.account import AccountKey
@@ -288,6 +289,11 @@ class VenueConformance:
         assert stand.market_orders() == 0
 
         assert stand.venue.place_entry(stand.entry()).state in DONE
+
+    def test_an_order_that_was_held_up_too_long_does_not_leave(self, stand: Stand) -> None:
+        with not_after(time.monotonic() - 0.001), pytest.raises(NotSent, match="held up on this machine"):
+            stand.venue.place_entry(stand.entry())
+        assert stand.market_orders() == 0
 
     def test_one_call_that_hangs_delays_no_other(self, stand: Stand) -> None:
         stand.venue.positions(stand.account)
