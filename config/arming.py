@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from config.firm_data import firms
 from config.groups import ProgramSettings
-from config.platforms import FACTS, Platform
+from config.platforms import FACTS, URL, Platform
 from config.policies import policy_of
 from config.problems import Problem, Severity
 from config.reading import account_owner, firm_owner
@@ -138,6 +138,8 @@ def _gaps(account: AccountKey, settings: Settings, login: VenueLogin | tuple[str
         for variable in login:
             either = "" if variable.startswith(own) else f" (nor {own}{variable.removeprefix(firm)})"
             yield Gap(variable=variable, why=f"{variable} is not set{either}; {platform} asks for it.")
+    else:
+        yield from _wrong_address(account, login)
     program = settings.programs.get(account, ProgramSettings())
     losses = (program.max_daily_loss, program.max_total_loss, program.max_drawdown)
     if account not in settings.rule_sets and all(limit is None for limit in losses):
@@ -147,6 +149,14 @@ def _gaps(account: AccountKey, settings: Settings, login: VenueLogin | tuple[str
     for problem in settings.errors_of(account):
         if problem.variable != WEBHOOK_SECRET:
             yield Gap(variable=problem.variable, why=f"{problem.variable} has to be put right: see its error.")
+
+
+def _wrong_address(account: AccountKey, login: VenueLogin) -> Iterator[Gap]:
+    schemes = FACTS[Platform(login.platform)].schemes
+    if not login.url.startswith(schemes):
+        variable = firm_owner(account.firm_code).prefix + URL
+        why = f"{variable} (or the account's own) has to begin with {schemes[0]} for {login.platform}."
+        yield Gap(variable=variable, why=why)
 
 
 def _policy_gap(account: AccountKey, settings: Settings) -> Iterator[Gap]:

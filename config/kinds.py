@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from config.http_template import HttpTemplate, read_http_template
-from config.platforms import Platform
+from config.platforms import HTTP_SCHEMES, WEBSOCKET_SCHEMES, Platform
 from config.symbol_pair import SymbolPair, read_symbol_map
 
 ON_WORDS = frozenset({"true", "1", "yes", "on"})
@@ -19,7 +19,6 @@ MOST_DOLLARS = 1_000_000_000
 MOST_CONTRACTS = 100_000
 # Enough for a reason; "yes" and "ok" are none.
 SHORTEST_ACKNOWLEDGEMENT = 10
-SCHEMES = ("https://", "http://", "wss://", "ws://", "tls://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def _database_url(text: str) -> str | None:
 
 def _web_address(text: str) -> str | None:
     address = text.strip()
-    if address and not address.startswith(SCHEMES):
+    if address and not address.startswith(HTTP_SCHEMES + WEBSOCKET_SCHEMES):
         raise ValueError("not a web address")
     return address or None
 
@@ -162,7 +161,7 @@ DatabaseUrl = Annotated[
 WebAddress = Annotated[
     str | None,
     BeforeValidator(_web_address),
-    Expected("an address that starts with https://, http://, wss://, ws:// or tls://"),
+    Expected("an address that starts with https://, http://, wss:// or ws://"),
 ]
 LogLevel = Annotated[
     str,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -69,6 +69,7 @@ def roll_day(rule: RollRule, year: int, month_code: str) -> date:
     return day
 
 
+@lru_cache(maxsize=256)
 def front_month(rule: RollRule, on: date) -> tuple[int, str]:
     """Return year and month code of the contract to trade on a day: the first that is not left yet."""
     return next((year, code) for year, code in _months_from(rule, on) if on < roll_day(rule, year, code))

@@ -7,7 +7,6 @@ from config.platforms import FACTS, URL, Platform
 from domain.account import AccountKey
 
 ACKNOWLEDGED = "written consent of the firm, 2026-10-01"
-VALUES = {URL: "https://platform.test"}
 
 
 def armed(*accounts: tuple[str, int]) -> dict[str, str]:
@@ -20,7 +19,8 @@ def armed(*accounts: tuple[str, int]) -> dict[str, str]:
             platform = Platform.PROJECTX
             environ[f"{account.firm_code}_PLATFORM"] = str(platform)
         for name in FACTS[platform].needs:
-            environ[own + name] = VALUES.get(name, f"{own}{name}-value")
+            environ[own + name] = f"{own}{name}-value"
+        environ[own + URL] = FACTS[platform].schemes[0] + "platform.test"
         if FACTS[platform].cfds:
             environ[f"{account.firm_code}_SYMBOL_MAP"] = "NQ=US100.cash*20"
         environ |= {own + "MAX_TOTAL_LOSS": "1000000", own + "TOTAL_PL": "0", own + "POLICY_ACK": ACKNOWLEDGED}

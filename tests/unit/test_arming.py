@@ -91,6 +91,26 @@ def test_what_else_is_missing_or_wrong_is_named(changes: dict[str, str | None], 
     assert answer.missing == tuple(dict.fromkeys(missing))
 
 
+@pytest.mark.parametrize(
+    ("account", "url", "fits"),
+    [
+        (FTMO_1, "wss://live.ctrader.test:5036", True),
+        (FTMO_1, "ws://localhost:5036", True),
+        (FTMO_1, "https://live.ctrader.test", False),
+        (APEX_1, "https://demo.tradovate.test/v1", True),
+        (APEX_1, "http://localhost:1", True),
+        (APEX_1, "wss://demo.tradovate.test/v1", False),
+    ],
+)
+def test_an_address_that_is_not_of_the_platforms_kind_keeps_its_account_dry(
+    account: AccountKey, url: str, fits: bool
+) -> None:
+    answer = arming(account, settings_of(**{f"{account.firm_code}_1_API_URL": url}))
+    assert isinstance(answer, Armed) is fits
+    if isinstance(answer, DryBecause):
+        assert (answer.reason, answer.missing) == (DryReason.NOT_ARMED, (f"{account.firm_code}_API_URL",))
+
+
 @pytest.mark.parametrize("limit", ["MAX_DAILY_LOSS", "MAX_TOTAL_LOSS", "MAX_DRAWDOWN"])
 def test_one_loss_limit_of_its_own_or_a_rule_set_is_enough(limit: str) -> None:
     for own in ({f"APEX_1_{limit}": "500"}, {"APEX_1_RULE_SET": "apex-eod-50k@2026-03-01"}):
@@ -239,6 +259,7 @@ def test_an_armed_account_under_an_acknowledged_policy_is_told_of_with_the_answe
         ("APEX_1_POLICY_ACK", ACKNOWLEDGED, Severity.WARNING)
     ]
     assert "prohibited" in problems[0].message
+    assert [problem for problem in settings_of().warnings if problem.account == FTMO_1] == []
 
 
 def test_an_armed_account_of_cfds_without_a_map_is_told_of() -> None:

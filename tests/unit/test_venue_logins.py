@@ -157,7 +157,8 @@ def test_a_published_address_is_the_default_for_that_firm_on_that_platform_only(
     [
         ("https://live.platform.test", True),
         ("wss://live.platform.test/ws", True),
-        ("tls://live.platform.test:5035", True),
+        ("ws://localhost:5036", True),
+        ("tls://live.platform.test:5035", False),
         ("ftp://live.platform.test", False),
         ("live.platform.test", False),
     ],
