@@ -1,4 +1,4 @@
-"""What a router process does for the accounts besides deciding: closes their days, asks live firms how they are."""
+"""What a router process does besides deciding: closes accounts' days, asks live firms how they are, seals the audit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from config.settings import Settings
 from database.leadership import Leadership
 from domain.account import AccountKey
 from routing.account_clock import AccountClock
+from routing.audit_sealer import AuditSealer
 from routing.status_poller import StatusPoller, StatusSource
 from routing.tracked_accounts import utc_now
 
 
 class AccountKeeper:
-    """Clock and poller of the routed accounts, of which one process on the database leads at a time."""
+    """Clock and poller of the routed accounts and the audit's sealer; one process on the database leads at a time."""
 
     def __init__(
         self,
@@ -35,14 +36,17 @@ class AccountKeeper:
             clock=utc_now,
             logger=logger,
         )
+        self._sealer = AuditSealer(url, self.leadership, logger=logger)
 
     def start(self) -> None:
-        """Start both; a second call does nothing while they run."""
+        """Start all three; a second call does nothing while they run."""
         self._clock.start()
         self._poller.start()
+        self._sealer.start()
 
     def stop(self) -> None:
-        """Stop both and let another process lead."""
+        """Stop all three, the sealer last, and let another process lead."""
         self._clock.stop()
         self._poller.stop()
+        self._sealer.stop()
         self.leadership.resign()

@@ -2,8 +2,11 @@
 -- One process at a time; the number is any, as long as nothing else locks it.
 SELECT pg_advisory_xact_lock(705419230117)
 
+-- name: find_schema_migrations
+SELECT to_regclass('schema_migrations') IS NOT NULL AS found
+
 -- name: create_schema_migrations
-CREATE TABLE IF NOT EXISTS schema_migrations (
+CREATE TABLE schema_migrations (
     name       TEXT PRIMARY KEY,
     digest     TEXT NOT NULL,
     applied_at TIMESTAMPTZ NOT NULL DEFAULT now()
