@@ -73,6 +73,12 @@ def seal_all(database: Database, limit: int = 1000) -> int:
     return sum(iter(lambda: chain.seal(limit), 0))
 
 
+def waiting(sql: Sql) -> int:
+    """Return how many events are not sealed yet."""
+    rows = sql("SELECT count(*) FROM audit_events WHERE id NOT IN (SELECT event_id FROM audit_chain)")
+    return int(rows[0]["count"])
+
+
 def findings_of(database: Database, *, head: str | None = None) -> list[Finding]:
     with database.transaction() as transaction:
         return list(check_audit(transaction, Tally(), head=head))
@@ -85,14 +91,15 @@ def tally_of(database: Database) -> Tally:
     return tally
 
 
-def past_the_triggers(sql: Sql, *statements: str) -> list[dict[str, Any]]:
-    """What the owner of the tables can do; return the rows of the last statement."""
-    answer: list[dict[str, Any]] = []
-    tables = ("audit_events", "audit_chain", "execution_logs", "account_flags", "account_overrides")
-    for table in tables:
-        sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+def past_the_triggers(sql: Sql, *statements: str) -> None:
+    """Alter the record as the owner of its tables can."""
+    switch_triggers(sql, "DISABLE")
     for statement in statements:
-        answer = sql(statement)
-    for table in tables:
-        sql(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-    return answer
+        sql(statement)
+    switch_triggers(sql, "ENABLE")
+
+
+def switch_triggers(sql: Sql, how: str) -> None:
+    """DISABLE or ENABLE what audits the record and what keeps the audit append-only."""
+    for table in ("audit_events", "audit_chain", "execution_logs", "account_flags", "account_overrides"):
+        sql(f"ALTER TABLE {table} {how} TRIGGER USER")

@@ -116,6 +116,14 @@ def clock_process(database_url: str, log: Path, now: datetime, *options: str) ->
 
 
 @contextmanager
+def sealer_process(database_url: str, log: Path, batch: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Start ``tests/sealer_process.py``, which seals up to ``batch`` events at a time."""
+    arguments = ["tests/sealer_process.py", database_url, str(batch)]
+    with _process(arguments, log, {"PYTHONPATH": str(REPOSITORY)}) as process:
+        yield process
+
+
+@contextmanager
 def _process(arguments: list[str], log: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     full = {**inherited, "HOST": "127.0.0.1", "PYTHONUNBUFFERED": "1", **environment}

@@ -22,7 +22,7 @@ from database.leadership import Leadership
 from database.migrations import FILES, migrate
 from database.queue import Result, TaskQueue
 from routing.audit_sealer import AuditSealer
-from tests.audits import BODY, FACTS, decide, findings_of, live_a_day, seal_all, tally_of
+from tests.audits import BODY, FACTS, decide, findings_of, live_a_day, seal_all, tally_of, waiting
 from tests.conftest import Sql, administrator, repository
 from tests.integration.conftest import MakeApp
 from tests.processes import entry, wait_until
@@ -203,7 +203,7 @@ def test_no_setting_of_a_session_changes_what_is_written_down_or_sealed(
     assert one == {**other, "leg": 1}
     assert one["rate"] == pytest.approx(0.3, abs=1e-17, rel=1e-15)
     assert one["lasted"] == "P1DT2H"
-    limits = {"since": "0", "until": str(2**64 - 1), "limit": 10}
+    limits: dict[str, Any] = {"since": "0", "until": str(2**64 - 1), "limit": 10}
     texts = [event_text(row) for row in Transaction(odd).rows("unsealed_events", **limits)]
     assert texts == [event_text(row) for row in database.run("unsealed_events", **limits)]
     seal_all(database)
@@ -375,10 +375,6 @@ def sealers(database_url: str) -> Iterator[tuple[AuditSealer, AuditSealer]]:
         leads.resign()
 
 
-def unsealed(sql: Sql) -> int:
-    return int(sql("SELECT count(*) FROM audit_events WHERE id NOT IN (SELECT event_id FROM audit_chain)")[0]["count"])
-
-
 def test_the_leader_seals_and_tells_the_head(
     sealers: tuple[AuditSealer, AuditSealer], sql: Sql, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -386,7 +382,7 @@ def test_the_leader_seals_and_tells_the_head(
         for sealer in sealers:
             sealer.start()
         decide(sql, 20)
-        wait_until(lambda: unsealed(sql) == 0, what="all to be sealed")
+        wait_until(lambda: waiting(sql) == 0, what="all to be sealed")
         for sealer in sealers:
             assert sealer.stop()
     heads = [record.getMessage() for record in caplog.records if record.__dict__.get("event") == "audit_head"]
@@ -401,11 +397,11 @@ def test_what_waits_is_sealed_when_the_leader_stops(database_url: str, sql: Sql)
     leads = Leadership(database_url, logger=LOGGER)
     sealer = AuditSealer(database_url, leads, interval=3600, logger=LOGGER)
     sealer.start()
-    wait_until(lambda: unsealed(sql) == 0, what="the first round")
+    wait_until(lambda: waiting(sql) == 0, what="the first round")
     decide(sql, 5)
-    assert unsealed(sql) == 5
+    assert waiting(sql) == 5
     assert sealer.stop()
-    assert unsealed(sql) == 0
+    assert waiting(sql) == 0
     leads.resign()
 
 
