@@ -60,6 +60,10 @@ class OrderLedger:
         """Give every account the row that its decisions lock."""
         self._database.run("know_order_accounts", **keys(accounts))
 
+    def keep_acknowledgements(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Put on record under which stated policies accounts trade live, and what their owner says to it."""
+        self._database.run("keep_acknowledgements", rows=json_text([dict(row) for row in rows]))
+
     def plan(self, transaction: Transaction, task_id: int, trade_id: str, legs: Sequence[PlannedLeg]) -> None:
         """Write down the legs of a task, in the transaction that records its decision."""
         if legs:

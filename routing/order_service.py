@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from config.policies import policy_of
 from config.settings import Settings
 from connectors.live_connector import LiveConnector
 from database.connection import Database, DatabaseUnavailable
@@ -47,6 +48,11 @@ class OrderService:
         logger: logging.Logger,
     ) -> None:
         self.ledger = OrderLedger(database, worker=worker)
+        self._acknowledged = [
+            policy.as_row()
+            for policy in (policy_of(account, settings) for account in connectors)
+            if policy.acknowledgement is not None
+        ]
         self._database = database
         self._connectors = dict(connectors)
         self._logger = logger
@@ -123,6 +129,7 @@ class OrderService:
             try:
                 if not known:
                     self.ledger.know(self._connectors)
+                    self.ledger.keep_acknowledgements(self._acknowledged)
                     known = True
                 leads = self._leads is None or self._leads.is_leader()
                 self._guarded(lambda leads=leads: self._reconciler.round(leads=leads))  # type: ignore[misc]

@@ -90,7 +90,7 @@ BEGIN
     SELECT 'VERDICT', 'execution_logs', l.trade_id, l.task_id, jsonb_build_object(
         'log_id', l.id, 'event_type', l.event_type, 'status', l.status,
         'digest', encode(sha256(convert_to(
-            CASE jsonb_typeof(l.response_body) WHEN 'object' THEN l.response_body - 'connector_results'
+            CASE jsonb_typeof(l.response_body) WHEN 'object' THEN l.response_body - ARRAY['connector_results', 'routed']
                  ELSE l.response_body END::text, 'UTF8')), 'hex'),
         'results', COALESCE((
             SELECT jsonb_agg(r) FROM jsonb_to_recordset(

@@ -117,6 +117,10 @@ CREATE INDEX IF NOT EXISTS idx_execution_orders_trade ON execution_orders (trade
 CREATE TABLE IF NOT EXISTS execution_order_events (
     id                 BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     order_id           BIGINT NOT NULL REFERENCES execution_orders (id),
+    task_id            BIGINT NOT NULL,
+    firm_code          TEXT NOT NULL,
+    program_id         INTEGER NOT NULL,
+    client_order_id    TEXT NOT NULL,
     at                 TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     from_state         TEXT,
     to_state           TEXT NOT NULL,
@@ -173,8 +177,9 @@ CREATE OR REPLACE TRIGGER order_change_is_allowed BEFORE INSERT OR UPDATE OR DEL
 CREATE OR REPLACE FUNCTION append_order_event() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO execution_order_events (
-        order_id, from_state, to_state, quantity, filled, closed, venue_order_id, attempt, cause, actor, answer)
-    VALUES (NEW.id, CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.quantity, NEW.filled, NEW.closed,
+        order_id, task_id, firm_code, program_id, client_order_id, from_state, to_state, quantity, filled, closed,
+        venue_order_id, attempt, cause, actor, answer)
+    VALUES (NEW.id, NEW.task_id, NEW.firm_code, NEW.program_id, NEW.client_order_id, CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.quantity, NEW.filled, NEW.closed,
             NEW.venue_order_id, NEW.attempts, NEW.cause, NEW.actor, NEW.answer);
     RETURN NULL;
 END $$;
@@ -267,3 +272,28 @@ CREATE TABLE IF NOT EXISTS operator_acts (
 -- A dead letter that was given another try, when and by whom: its signal's lifetime counts from then.
 ALTER TABLE execution_tasks ADD COLUMN IF NOT EXISTS requeued_at TIMESTAMPTZ;
 ALTER TABLE execution_tasks ADD COLUMN IF NOT EXISTS dealt_with_at TIMESTAMPTZ;
+
+-- The owner's word that he trades by program although the firm does not plainly allow it, with what the firm says.
+CREATE TABLE IF NOT EXISTS policy_acknowledgements (
+    id                 BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    firm_code          TEXT NOT NULL,
+    program_id         INTEGER NOT NULL,
+    policy             TEXT NOT NULL,
+    note               TEXT,
+    source             TEXT,
+    checked            TEXT,
+    acknowledgement    TEXT NOT NULL,
+    first_used_at      TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT acknowledged_once UNIQUE NULLS NOT DISTINCT (
+        firm_code, program_id, policy, note, source, checked, acknowledgement)
+);
+
+-- All of it goes into the audit.
+CREATE OR REPLACE TRIGGER audited AFTER INSERT ON execution_order_events
+    FOR EACH ROW EXECUTE FUNCTION audit_row('ORDER', 'client_order_id', 'actor');
+CREATE OR REPLACE TRIGGER audited AFTER INSERT OR UPDATE ON trading_halts
+    FOR EACH ROW EXECUTE FUNCTION audit_row('HALT', 'id', 'set_by');
+CREATE OR REPLACE TRIGGER audited AFTER INSERT ON operator_acts
+    FOR EACH ROW EXECUTE FUNCTION audit_row('OPERATOR_ACT', 'act', 'by');
+CREATE OR REPLACE TRIGGER audited AFTER INSERT ON policy_acknowledgements
+    FOR EACH ROW EXECUTE FUNCTION audit_row('POLICY_ACKNOWLEDGED', 'id', '');

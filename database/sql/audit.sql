@@ -99,7 +99,7 @@ CROSS JOIN LATERAL (
         CASE WHEN l.event_type IS DISTINCT FROM e.content ->> 'event_type' THEN 'event_type' END,
         CASE WHEN l.status IS DISTINCT FROM e.content ->> 'status' THEN 'status' END,
         CASE WHEN encode(sha256(convert_to(
-            CASE jsonb_typeof(l.response_body) WHEN 'object' THEN l.response_body - 'connector_results'
+            CASE jsonb_typeof(l.response_body) WHEN 'object' THEN l.response_body - ARRAY['connector_results', 'routed']
                  ELSE l.response_body END::text, 'UTF8')), 'hex') IS DISTINCT FROM e.content ->> 'digest'
             THEN 'response_body' END,
         CASE WHEN (

@@ -6,6 +6,12 @@ INSERT INTO order_accounts (firm_code, program_id)
 SELECT * FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[])
 ON CONFLICT DO NOTHING
 
+-- name: keep_acknowledgements
+INSERT INTO policy_acknowledgements (firm_code, program_id, policy, note, source, checked, acknowledgement)
+SELECT * FROM json_to_recordset(%(rows)s::json) AS r (
+    firm_code TEXT, program_id INTEGER, policy TEXT, note TEXT, source TEXT, checked TEXT, acknowledgement TEXT)
+ON CONFLICT DO NOTHING
+
 -- name: lock_order_accounts
 -- Always in the same order, so that two workers never wait for each other.
 SELECT firm_code, program_id
