@@ -29,7 +29,8 @@ class DXtradeBroker(BrokerServer):
     ``timeout``: what a login says of the token's life. ``assigns_quantity``: protective orders show the position's
     quantity, with the opposite sign. ``late_refusals``: refused orders are first taken. ``stale``: so many changes are
     told that the list has changed. ``closed``: the interface is not open to clients. ``hides_stops``: the history does
-    not have protective orders.
+    not have protective orders. ``answers``: what the next calls of a method are answered instead of being acted on;
+    None lets one be acted on.
     """
 
     def __init__(self, book: OrderBook) -> None:
@@ -41,12 +42,16 @@ class DXtradeBroker(BrokerServer):
         self.late_refusals = False
         self.acknowledges_stops = True
         self.history_lags = False
+        self.filters_history = True
         self.names_client_ids = True
+        self.names_positions = True
+        self.tells_versions = True
         self.hides_stops = False
         self.closed = False
         self.stale = 0
         self.logins = 0
         self.tokens: set[str] = set()
+        self.answers: dict[str, list[Answer | None]] = {}
         self._numbers = itertools.count(1)
 
     @property
@@ -62,6 +67,9 @@ class DXtradeBroker(BrokerServer):
                 return self._log_in(call.body)
             if call.headers.get("authorization", "").removeprefix("DXAPI ") not in self.tokens:
                 return 401, {"errorCode": 1, "description": "Authorization required"}
+            given = self.answers.get(call.method)
+            if given and (answer := given.pop(0)) is not None:
+                return answer
             _, _, _, account, *rest = (unquote(part) for part in call.path.split("/"))
             clearing, _, name = account.partition(":")
             if clearing != "default" or name not in self.book.accounts:
@@ -107,7 +115,7 @@ class DXtradeBroker(BrokerServer):
         match what:
             case "orders":
                 working = [self._row(order) for order in self._working(account)]
-                return 200, {"orders": working}, {"ETag": self._version(account)}
+                return 200, {"orders": working}, {"ETag": self._version(account)} if self.tells_versions else {}
             case "orders/history":
                 return 200, {"orders": [self._row(order) for order in self._history(account, query)]}
             case "positions":
@@ -191,7 +199,7 @@ class DXtradeBroker(BrokerServer):
     def _cancel(self, account: str, code: str, version: str | None) -> Answer:
         if version is None:
             return 403, {"errorCode": 99, "description": "Conditional request required"}
-        if self.stale > 0 or version not in {"*", self._version(account)}:
+        if self.stale > 0 or version != (self._version(account) if self.tells_versions else "*"):
             self.stale -= 1
             return 412, {"description": "Precondition failed"}
         order = next((o for o in self.book.of(account) if code in {o.tag, self._system_code(o)}), None)
@@ -220,7 +228,7 @@ class DXtradeBroker(BrokerServer):
         self._follow_positions(account)
         if self.history_lags:
             return []
-        wanted = query.get("with-client-id")
+        wanted = query.get("with-client-id") if self.filters_history else None
         orders = [o for o in self.book.of(account) if wanted is None or o.tag == wanted]
         return [o for o in orders if not (self.hides_stops and o.kind == "STOP")][-int(query.get("limit", "100")) :]
 
@@ -255,7 +263,7 @@ class DXtradeBroker(BrokerServer):
             "averagePrice": self.book.price if order.filled else 0,
         }
         if order.parent is not None:
-            leg["positionCode"] = str(order.parent)
+            leg["positionCode"] = str(order.parent) if self.names_positions else "elsewhere"
         if not attached:
             leg |= {"quantity": order.quantity, "remainingQuantity": order.quantity - order.filled}
         elif self.assigns_quantity:

@@ -8,12 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 
+from connectors.attempts import Attempts
 from connectors.platforms.dxtrade import DXtrade
-from connectors.platforms.dxtrade_rows import listed_orders
+from connectors.platforms.dxtrade_orders import net_positions, report_of
+from connectors.platforms.dxtrade_rows import held_positions, listed_orders
 from connectors.platforms.dxtrade_session import Limits, lifetime_of
 from connectors.tickets import VenueLogin
 from connectors.venue import LiveVenue, NotSent, Unclear
@@ -139,6 +142,17 @@ class TestOrders:
         assert (report.state, report.message) == (OrderState.REJECTED, "Incorrect request <0> (error 33)")
         assert stand.book.orders == []
 
+    @pytest.mark.parametrize(
+        "answer", [(200, {}), (204, None), (200, {"orderResponses": []}), (302, None), (408, None)]
+    )
+    def test_an_answer_that_is_neither_yes_nor_no_is_unclear(
+        self, broker: DXtradeBroker, stand: Stand, answer: Any
+    ) -> None:
+        broker.answers["POST"] = [answer]
+        with pytest.raises(Unclear):
+            stand.venue.place_entry(stand.entry())
+        assert len(posted(broker)) == 1
+
     def test_a_missing_word_on_the_stop_is_told(self, broker: DXtradeBroker, stand: Stand) -> None:
         broker.acknowledges_stops = False
         report = stand.venue.place_entry(stand.entry())
@@ -191,6 +205,12 @@ class TestLookups:
         sent = stand.venue.place_entry(stand.entry())
         assert stand.find().order_id == sent.order_id
 
+    def test_a_history_that_filters_nothing_is_searched(self, broker: DXtradeBroker, stand: Stand) -> None:
+        broker.filters_history = False
+        stand.venue.place_entry(stand.entry())
+        assert stand.find().filled == 3
+        assert stand.find(NEXT_TAG) is None
+
     def test_what_the_history_does_not_have_yet_is_found_among_working_orders(
         self, broker: DXtradeBroker, stand: Stand
     ) -> None:
@@ -215,15 +235,56 @@ class TestRows:
             ("COMPLETED", 2, OrderState.CANCELLED),
             ("CANCELED", 0, OrderState.CANCELLED),
             ("CANCELED", 2, OrderState.CANCELLED),
+            ("EXPIRED", 0, OrderState.CANCELLED),
             ("EXPIRED", 1, OrderState.CANCELLED),
             ("REJECTED", 0, OrderState.REJECTED),
             ("REJECTED", 1, OrderState.CANCELLED),
+            ("REJECTED", 3, OrderState.CANCELLED),
         ],
     )
     def test_statuses(self, status: str, filled: int, state: OrderState) -> None:
         (order,) = listed_orders({"orders": [ROW | {"status": status, "legs": [LEG | {"filledQuantity": filled}]}]})
         assert order.state is state
         assert order.filled == filled
+        assert order.average_price is None
+
+    def test_the_side_may_stand_on_the_leg(self) -> None:
+        (order,) = listed_orders([{**ROW, "side": None, "legs": [LEG | {"side": "SELL"}]}])
+        assert order.side is Side.SELL
+
+    @pytest.mark.parametrize(
+        ("parts", "state", "filled"),
+        [
+            ([("COMPLETED", 3), ("COMPLETED", 3)], OrderState.FILLED, 6),
+            ([("COMPLETED", 3), ("WORKING", 0)], OrderState.PARTIALLY_FILLED, 3),
+            ([("REJECTED", 0), ("WORKING", 0)], OrderState.ACCEPTED, 0),
+            ([("COMPLETED", 3), ("REJECTED", 0)], OrderState.CANCELLED, 3),
+            ([("REJECTED", 0), ("REJECTED", 0)], OrderState.REJECTED, 0),
+        ],
+    )
+    def test_parts_of_one_exit_are_told_as_one(
+        self, parts: list[tuple[str, int]], state: OrderState, filled: int
+    ) -> None:
+        listed = [ROW | {"status": status, "legs": [LEG | {"filledQuantity": done}]} for status, done in parts]
+        report = report_of(listed_orders(listed), TAG, Decimal(2))
+        assert report.state is state
+        assert report.filled == Decimal(filled) / 2
+
+    def test_positions_of_a_symbol_are_netted_and_priced_by_the_side_that_outweighs(self) -> None:
+        rows = [
+            ("NQ", 3, "BUY", 100),
+            ("NQ", 1, "BUY", 104),
+            ("NQ", 2, "SELL", 900),
+            ("ES", 1, "SELL", 7),
+            ("X", 1, "BUY", 1),
+        ]
+        rows.append(("X", 1, "SELL", 1))
+        names = ("symbol", "quantity", "side", "openPrice")
+        held = held_positions({"positions": [dict(zip(names, row, strict=True)) for row in rows]})
+        assert [(p.symbol, p.quantity, p.average_price) for p in net_positions(held)] == [
+            ("NQ", Decimal(2), Decimal(101)),
+            ("ES", Decimal(-1), Decimal(7)),
+        ]
 
     @pytest.mark.parametrize(
         ("change", "complaint"),
@@ -292,12 +353,15 @@ class TestExits:
         assert (report.state, report.filled) == (OrderState.CANCELLED, Decimal(0))
         assert self.open_of(broker, NEXT_TAG) == 3
 
-    @pytest.mark.parametrize("cause", ["the entry had no stop", "the history has no stops", "the lookup fails"])
+    @pytest.mark.parametrize(
+        "cause", ["the entry had no stop", "the history has no stops", "the lookup fails", "the stop names no position"]
+    )
     def test_an_exit_gets_through_where_the_trades_position_is_not_known(
         self, broker: DXtradeBroker, stand: Stand, cause: str
     ) -> None:
         self.enter(stand, TAG, stop_price=None if cause == "the entry had no stop" else Decimal(16475))
         broker.hides_stops = cause == "the history has no stops"
+        broker.names_positions = cause != "the stop names no position"
         if cause == "the lookup fails":
             broker.misbehave(Fault.SERVER_ERROR, "/history")
         assert stand.venue.place_exit(stand.exit(3)).state in DONE
@@ -326,18 +390,42 @@ class TestExits:
 
     def test_a_part_that_is_not_sent_is_said(self, broker: DXtradeBroker, stand: Stand) -> None:
         self.enter(stand, TAG, NEXT_TAG, quantity=2)
-        original = broker.answer
-
-        def refuse_second(call: Call) -> Any:
-            if call.method == "POST" and str((call.body or {}).get("orderCode", "")).endswith("P2"):
-                return 409, {"errorCode": 1020, "description": "market closed"}
-            return original(call)
-
-        broker.answer = refuse_second  # type: ignore[method-assign]
+        closed = (409, {"errorCode": 1020, "description": "market closed"})
+        broker.answers["POST"] = [None, closed]
         report = stand.venue.place_exit(stand.exit(4, entries=(TAG, NEXT_TAG)))
         assert report.state is OrderState.ACCEPTED
         assert report.message == "2 units of US100.cash stay open: market closed (error 1020)"
         assert stand.find(EXIT_TAG).filled == 2
+
+    def test_a_part_that_has_to_wait_is_said_too(self, broker: DXtradeBroker, stand: Stand) -> None:
+        self.enter(stand, TAG, NEXT_TAG, quantity=2)
+        broker.answers["POST"] = [None, (429, None)]
+        report = stand.venue.place_exit(stand.exit(4, entries=(TAG, NEXT_TAG)))
+        assert report.state is OrderState.ACCEPTED
+        assert (report.message or "").startswith("2 units of US100.cash stay open: POST")
+
+    def test_a_refused_first_part_ends_the_exit(self, broker: DXtradeBroker, stand: Stand) -> None:
+        self.enter(stand, TAG, NEXT_TAG)
+        stand.book.reject = "market closed"
+        report = stand.venue.place_exit(stand.exit(6, entries=(TAG, NEXT_TAG)))
+        assert report.state is OrderState.REJECTED
+        assert len(posted(broker)) == 3
+
+    def test_an_exit_of_no_known_entry_closes_what_is_there(self, stand: Stand) -> None:
+        self.enter(stand, TAG)
+        stand.venue.place_exit(stand.exit(3, entries=()))
+        assert stand.position() == 0
+
+    def test_another_contract_is_not_closed(self, stand: Stand) -> None:
+        self.enter(stand, TAG, contract=Contract(root="ES", symbol="US500.cash"))
+        assert stand.venue.place_exit(stand.exit(3)).state is OrderState.CANCELLED
+
+    def test_a_position_of_nothing_is_none(self, broker: DXtradeBroker, stand: Stand) -> None:
+        stand.venue.positions(ACCOUNT)
+        row = {"positionCode": "1", "symbol": "US100.cash", "quantity": 0, "side": "BUY"}
+        broker.answers["GET"] = [(200, {"positions": [row]})]
+        assert stand.venue.place_exit(stand.exit(3)).state is OrderState.CANCELLED
+        assert broker.calls_to("/orders") == []
 
     def test_accounts_without_position_codes_are_closed_without_one(self, broker: DXtradeBroker, stand: Stand) -> None:
         broker.position_based = False
@@ -395,6 +483,37 @@ class TestWorkingOrders:
         stand.venue.cancel_order(ACCOUNT, TAG + "S")
         assert stand.book.working("ACC1") == []
 
+    def test_a_list_without_a_version_is_changed_whatever_its_version(
+        self, broker: DXtradeBroker, stand: Stand
+    ) -> None:
+        broker.tells_versions = False
+        stand.venue.place_entry(stand.entry())
+        stand.venue.cancel_order(ACCOUNT, TAG + "S")
+        assert stand.book.working("ACC1") == []
+
+    @pytest.mark.parametrize(("status", "calls"), [(404, 1), (409, 3)])
+    def test_an_order_that_ended_meanwhile_is_no_error_one_that_still_waits_is(
+        self, broker: DXtradeBroker, stand: Stand, status: int, calls: int
+    ) -> None:
+        stand.venue.place_entry(stand.entry())
+        broker.answers["DELETE"] = [(status, {"errorCode": 1, "description": "no"})] * 3
+        if status == 404:
+            stand.venue.cancel_order(ACCOUNT, TAG + "S")
+        else:
+            with pytest.raises(NotSent, match="no"):
+                stand.venue.cancel_order(ACCOUNT, TAG + "S")
+        assert len([call for call in broker.calls if call.method == "DELETE"]) == calls
+
+    def test_each_stop_has_the_size_of_its_own_position(self, stand: Stand) -> None:
+        stand.venue.place_entry(stand.entry())
+        stand.venue.place_entry(stand.entry(NEXT_TAG, quantity=1))
+        assert [order.quantity for order in stand.venue.working_orders(ACCOUNT)] == [3, 1]
+
+    def test_what_is_over_does_not_wait(self, broker: DXtradeBroker, stand: Stand) -> None:
+        stand.venue.positions(ACCOUNT)
+        broker.answers["GET"] = [(200, {"orders": [ROW, ROW | {"status": "CANCELED"}]})]
+        assert len(stand.venue.working_orders(ACCOUNT)) == 1
+
     def test_an_order_that_will_not_be_cancelled_is_told(self, broker: DXtradeBroker, stand: Stand) -> None:
         stand.venue.place_entry(stand.entry())
         broker.stale = 100
@@ -432,6 +551,17 @@ class TestFlatten:
         assert [sentence.split(" with ")[0] for sentence in sentences] == ["closed 3 US100.cash", "closed 1 US100.cash"]
         assert stand.venue.positions(ACCOUNT) == []
 
+    def test_an_unclear_call_weighs_more_than_one_that_was_not_sent(self) -> None:
+        attempts = Attempts()
+        for failure in (NotSent("not sent"), Unclear("unclear"), NotSent("not sent")):
+            attempts.result(partial(_raise, failure))
+        with pytest.raises(Unclear):
+            attempts.done()
+
+
+def _raise(failure: Exception) -> None:
+    raise failure
+
 
 class TestSession:
     def test_many_threads_log_in_once(self, broker: DXtradeBroker, stand: Stand) -> None:
@@ -461,6 +591,25 @@ class TestSession:
         stand.venue.positions(ACCOUNT)
         assert broker.logins == 2
         assert len(broker.calls_to("/positions")) == 2
+
+    def test_a_token_lives_from_its_last_use(self, broker: DXtradeBroker, stand: Stand) -> None:
+        broker.timeout = "00:00:00.5"
+        for _ in range(3):
+            stand.venue.positions(ACCOUNT)
+            time.sleep(0.25)
+        assert broker.logins == 1
+
+    def test_a_refusal_of_the_old_token_leaves_the_new_one(self, broker: DXtradeBroker, venue: DXtrade) -> None:
+        venue.positions(ACCOUNT)
+        venue._session._forget("a token from before")
+        venue.positions(ACCOUNT)
+        assert broker.logins == 1
+
+    def test_a_question_that_is_refused_has_no_answer(self, broker: DXtradeBroker) -> None:
+        venue = DXtrade(login(broker), {ACCOUNT: "elsewhere"}, limits=LOOSE)
+        with pytest.raises(Unclear, match="Entity not found"):
+            venue.positions(ACCOUNT)
+        venue.close()
 
     @pytest.mark.parametrize(
         ("timeout", "seconds"),
@@ -532,14 +681,15 @@ class TestSession:
 
     def test_the_documented_limits_are_kept(self, broker: DXtradeBroker, stand: Stand) -> None:
         venue = venue_at(broker, limits=None)
-        venue.place_entry(stand.entry())
+        for tag in (TAG, NEXT_TAG):
+            venue.place_entry(stand.entry(tag))
         for _ in range(3):
             venue.positions(ACCOUNT)
-        venue.place_entry(stand.entry(NEXT_TAG))
         asked = [call.at for call in broker.calls_to("/positions")]
         sent = [call.at for call in posted(broker)]
-        assert asked[2] - asked[0] >= 0.95
         assert sent[1] - sent[0] >= 0.95
+        assert asked[2] - asked[0] >= 0.95
+        assert asked[1] - asked[0] < 0.5
         venue.close()
 
 
