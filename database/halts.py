@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from database.connection import Database, Row
-from database.orders import keys
+from database.order_rows import keys
 from domain.account import AccountKey
 from domain.halt import Halt, HaltLevel, Scope, release_phrase
 from domain.json_text import json_text

@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import Any
 
 from database.connection import Database, Row, Transaction
+from database.order_rows import contract_row, keys, order_of
 from database.queue import event_text
 from domain.account import AccountKey
-from domain.contract import Contract
 from domain.json_text import json_text
 from domain.ledger import Exposure, LedgerOrder, OpenLeg, PlannedLeg, Purpose, client_order_id
-from domain.order_state import FINAL, OrderState, Side, may_follow
+from domain.order_state import FINAL, OrderState, may_follow
 
 RowChanges = Callable[[LedgerOrder, str | None], Mapping[str, Any]]
 
@@ -264,35 +264,6 @@ def open_trades(transaction: Transaction, trade_ids: Iterable[str]) -> dict[str,
     for row in transaction.rows("open_entries_of_trades", trade_ids=list(trade_ids)):
         found.setdefault(row["trade_id"], []).append(order_of(row))
     return found
-
-
-def keys(accounts: Iterable[AccountKey]) -> dict[str, Any]:
-    """Return accounts as the statements take them."""
-    listed = list(accounts)
-    return {"firm_codes": [key.firm_code for key in listed], "program_ids": [key.program_id for key in listed]}
-
-
-def contract_row(contract: Contract) -> dict[str, Any]:
-    """Return a contract as it is kept."""
-    return {entry.name: getattr(contract, entry.name) for entry in fields(contract)}
-
-
-def order_of(row: Row) -> LedgerOrder:
-    """Return a row of the ledger as a leg."""
-    plain = {entry.name: row[entry.name] for entry in fields(LedgerOrder) if entry.name in row}
-    contract = dict(row["contract"])
-    for name in ("tick_size", "lots"):
-        contract[name] = None if contract[name] is None else Decimal(str(contract[name]))
-    return LedgerOrder(
-        **{
-            **plain,
-            "account": AccountKey(row["firm_code"], row["program_id"]),
-            "purpose": Purpose(row["purpose"]),
-            "state": OrderState(row["state"]),
-            "side": Side(row["side"]),
-            "contract": Contract(**contract),
-        }
-    )
 
 
 def _may(before: Row, change: Change, only_from: Iterable[OrderState] | None) -> bool:

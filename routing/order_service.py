@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from config.policies import policy_of
+from config.policies import policy_rows
 from config.settings import Settings
 from connectors.live_connector import LiveConnector
 from database.connection import Database, DatabaseUnavailable
@@ -49,9 +49,9 @@ class OrderService:
     ) -> None:
         self.ledger = OrderLedger(database, worker=worker)
         self._acknowledged = [
-            policy.as_row()
-            for policy in (policy_of(account, settings) for account in connectors)
-            if policy.acknowledgement is not None
+            row
+            for row in policy_rows(settings)
+            if row["acknowledgement"] and AccountKey(row["firm_code"], row["program_id"]) in connectors
         ]
         self._database = database
         self._connectors = dict(connectors)
