@@ -12,6 +12,9 @@ from connectors.tickets import EntryTicket, ExitTicket
 from domain.account import AccountKey
 from domain.order_state import OrderState, Side
 
+# Behind an entry's client order id this names its protective order.
+STOP_OF = "S"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
@@ -123,8 +126,8 @@ class LiveVenue(Protocol):
         """Return what became of an order, None where the venue's record does not have it.
 
         ``sent_at``: when it was sent, in UTC, for venues that list orders by time; ``order_id`` where it is known. With
-        ``S`` behind an entry's id its protective order is meant, wherever that can be told: FILLED once it has closed
-        the position; None where it cannot be told.
+        ``STOP_OF`` behind an entry's id its protective order is meant, wherever that can be told: FILLED once it has
+        closed the position; None where it cannot be told.
         """
         ...
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import partial
 
 from connectors.live_connector import LiveConnector
-from connectors.venue import NotSent, OrderReport, Unclear
+from connectors.venue import STOP_OF, NotSent, OrderReport, Unclear
 from database.orders import Change, OrderLedger
 from domain.account import AccountKey
 from domain.ledger import LedgerOrder, Purpose
@@ -156,7 +156,7 @@ class Follower:
 
     def _look_at_stop(self, order: LedgerOrder) -> None:
         connector = self._connectors[order.account]
-        report = self._find(connector, order, order.client_order_id + "S")
+        report = self._find(connector, order, order.client_order_id + STOP_OF)
         if report is None or report.filled <= 0:
             return
         # Its exits may have closed a part; the stop closed what was left of what it reports.

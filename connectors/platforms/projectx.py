@@ -31,10 +31,11 @@ from connectors.platforms.projectx_flatten import Flattening, kind_of
 from connectors.platforms.projectx_names import Names
 from connectors.platforms.projectx_orders import LOOKS, Orders, open_size
 from connectors.platforms.projectx_positions import Positions, quantity_of
+from connectors.platforms.projectx_protection import find_stop
 from connectors.platforms.projectx_session import CALLS_PER_MINUTE, Session
 from connectors.platforms.projectx_stops import Parents
 from connectors.tickets import EntryTicket, ExitTicket, VenueLogin
-from connectors.venue import Capabilities, NotSent, OrderReport, Position, Unclear, WorkingOrder
+from connectors.venue import STOP_OF, Capabilities, NotSent, OrderReport, Position, Unclear, WorkingOrder
 from domain.account import AccountKey
 
 
@@ -90,6 +91,8 @@ class ProjectX:
         Raises Unclear where the list cannot be had whole, and where the venue once told a number and now knows none.
         """
         account_id = self._names.account(account)
+        if client_order_id.endswith(STOP_OF):
+            return find_stop(self._orders, account_id, client_order_id, sent_at)
         row = None if order_id is None else self._orders.by_id(account_id, order_id)
         if row is None or row.get("customTag") not in (client_order_id, None):
             row = self._orders.by_tag(account_id, client_order_id, sent_at)

@@ -1,0 +1,20 @@
+"""What became of the stop that went along with an entry at ProjectX."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from connectors.platforms.projectx_answers import report_of
+from connectors.platforms.projectx_orders import Orders
+from connectors.platforms.projectx_stops import is_stop_of
+from connectors.venue import STOP_OF, OrderReport
+
+
+def find_stop(orders: Orders, account_id: int, name: str, sent_at: datetime) -> OrderReport | None:
+    """Return what became of a stop, None where it cannot be told. ``name``: its entry's tag and ``STOP_OF``."""
+    tag = name.removesuffix(STOP_OF)
+    listed = orders.since(account_id, sent_at).rows
+    entry = next((row for row in listed if row.get("customTag") == tag), None)
+    stop = None if entry is None else next((row for row in listed if is_stop_of(row, entry)), None)
+    return None if stop is None else replace(report_of(stop), client_order_id=name)
