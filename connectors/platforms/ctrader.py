@@ -20,7 +20,7 @@ from connectors.platforms.ctrader_symbols import Symbols
 from connectors.platforms.ctrader_waiter import Watched
 from connectors.platforms.ctrader_wire import ExecutionType, Message, choice, part, parts, text, whole
 from connectors.tickets import EntryTicket, ExitTicket, VenueLogin
-from connectors.venue import Capabilities, NotSent, OrderReport, Position, Unclear, WorkingOrder
+from connectors.venue import STOP_OF, Capabilities, NotSent, OrderReport, Position, Unclear, WorkingOrder
 from domain.account import AccountKey
 from domain.order_state import OrderState, Side
 
@@ -88,6 +88,8 @@ class CTrader:
         without them only by the one that sent it.
         """
         number = self._account(account)
+        if client_order_id.endswith(STOP_OF):
+            return self._lookup.stop_of(number, client_order_id, sent_at)
         if order_id is not None:
             return self._lookup.by_number(number, client_order_id, order_id)
         return self._lookup.by_tag(number, client_order_id, sent_at, entries)

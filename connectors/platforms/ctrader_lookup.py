@@ -12,7 +12,7 @@ from connectors.platforms.ctrader_record import Record
 from connectors.platforms.ctrader_sent import Sent
 from connectors.platforms.ctrader_symbols import Symbols
 from connectors.platforms.ctrader_wire import OrderType
-from connectors.venue import NotSent, OrderReport, Unclear
+from connectors.venue import STOP_OF, NotSent, OrderReport, Unclear
 
 # The venue's clock and this machine's may differ, and which of an order's times the list goes by is not documented.
 MARGIN_MS = 120_000
@@ -60,6 +60,25 @@ class Lookup:
         if self._sent.is_entry(tag):
             return None
         return self._exit(account, tag, _closings(listed, sent_ms), tuple(entries) or self._sent.entries_of(tag))
+
+    def stop_of(self, account: int, name: str, sent_at: datetime) -> OrderReport | None:
+        """Return what the stop of an entry's position has closed, None where it has not, or where that cannot be told.
+
+        ``name``: the entry's client order id and ``STOP_OF``. On netted accounts a stop is of all trades together.
+        """
+        if self._record.netted(account):
+            return None
+        tag = name.removesuffix(STOP_OF)
+        sent_ms = int(sent_at.timestamp() * 1000)
+        entries = _entries(self._record.orders(account, sent_ms - MARGIN_MS, sent_ms + LONGEST_SENDING_MS), tag)
+        positions = {order.position_id for order in entries if order.position_id is not None}
+        stops = [
+            order
+            for position in sorted(positions)
+            for order in self._record.orders_of(account, position)
+            if order.closing and order.kind is OrderType.STOP_LOSS_TAKE_PROFIT
+        ]
+        return self._report(account, name, stops) if stops else None
 
     def _entries_of_positions(self, account: int, tag: str, positions: list[HeldPosition]) -> list[PlacedOrder]:
         for position in positions:

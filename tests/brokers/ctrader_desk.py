@@ -221,7 +221,8 @@ class Desk:
 
     def _told(self, account: str) -> list[Order]:
         # Rejected orders and stops that never triggered are not in the venue's list of past orders.
-        return [o for o in self.book.of(account) if o.kind == "MARKET" and o.status != "REJECTED"]
+        told = [o for o in self.book.of(account) if o.kind == "MARKET" or o.status == "FILLED"]
+        return [o for o in told if o.status != "REJECTED"]
 
     def _symbol(self, symbol_id: int) -> Listed:
         found = [symbol for symbol in self.symbols if symbol.id == symbol_id]
