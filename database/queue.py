@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -47,11 +47,16 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A finished task: its log row's JSON text, and the event that listeners are told."""
+    """A finished task: its log row's JSON text, the event that listeners are told, and what it was decided from.
+
+    ``facts`` is None for a task that decides nothing; ``named``: the texts that the facts name, by digest.
+    """
 
     task: Task
     body: str
     event: dict[str, Any]
+    facts: str | None = None
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +92,11 @@ class TaskQueue:
 
         In ``transaction`` where one is given: then they are finished when that is committed.
         """
+        named = {digest: text for result in results for digest, text in result.named.items()}
         values = {
+            "facts": [result.facts for result in results],
+            "digests": list(named),
+            "texts": list(named.values()),
             "worker": self.worker,
             "task_ids": [result.task.id for result in results],
             "attempts": [result.task.attempt for result in results],

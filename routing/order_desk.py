@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from database.connection import Database
@@ -18,11 +18,15 @@ Decide = Callable[[Task, LedgerView], Processed]
 
 @dataclass
 class Decided:
-    """What came of a batch. ``lost``: tasks that another worker had taken over; nothing of them was written."""
+    """What came of a batch. ``lost``: tasks that another worker had taken over; nothing of them was written.
+
+    ``named``: the texts that are on record with it.
+    """
 
     done: dict[int, Processed] = field(default_factory=dict)
     failed: list[tuple[Task, Exception]] = field(default_factory=list)
     lost: list[Task] = field(default_factory=list)
+    named: list[Mapping[str, str]] = field(default_factory=list)
 
 
 class OrderDesk:
@@ -75,5 +79,6 @@ class OrderDesk:
                     self._ledger.plan(transaction, task.id, task.trade_id, decided.done[task.id].legs)
                 elif task.id in decided.done:
                     decided.lost.append(task)
+        decided.named = [result.named for result in results]
         self._planned()
         return decided

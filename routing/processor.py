@@ -16,12 +16,12 @@ from domain.json_text import json_text
 from domain.ledger import PlannedLeg
 from domain.order import EntryOrder, ExitOrder, TaskEvent
 from domain.rules import Rule
+from domain.task_order import entry_order, exit_order
 from risk_engine.decision import AccountDecision, AccountFacts, Approved, EntryFacts, Refusal, Rejected
 from risk_engine.live_checks import loss_at_stop
 from risk_engine.pipeline import decide_entry
 from routing.facts import FactBook
 from routing.ledger_view import LedgerView, entry_leg, exit_leg
-from routing.task_orders import entry_order, exit_order
 
 ARRAYS = ("risk_checks", "program_sizing", "account_breaches", "enforcement_checks", "connector_results")
 DRY_DETAILS = "ExecutionRouter dry-run: no external order sent."
@@ -37,11 +37,15 @@ EXAMPLE_DETAILS = " EXAMPLE CONFIGURATION: the limits are example figures, not t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processed:
-    """A task's result: the log's response_body, the verdicts as listeners hear them, and the legs to be planned."""
+    """A task's result: the log's response_body, the verdicts as listeners hear them, and the legs to be planned.
+
+    ``facts``: what an entry was decided from.
+    """
 
     body: dict[str, Any]
     verdicts: list[dict[str, Any]]
     legs: tuple[PlannedLeg, ...] = ()
+    facts: EntryFacts | None = None
 
     def body_json(self) -> str:
         return json_text(self.body)
@@ -104,6 +108,7 @@ class TaskProcessor:
         nothing can be put on record, so nothing is sent.
         """
         legs: list[PlannedLeg] = []
+        facts: EntryFacts | None = None
         match event_type:
             case TaskEvent.ENTRY:
                 order = entry_order(trade_id, payload, self._default_symbol)
@@ -128,7 +133,7 @@ class TaskProcessor:
             **rows,
         }
         verdicts = [verdict_of(row) for row in rows["connector_results"]]
-        return Processed(body=body, verdicts=verdicts, legs=tuple(legs))
+        return Processed(body=body, verdicts=verdicts, legs=tuple(legs), facts=facts)
 
     def _entry(
         self, facts: EntryFacts, view: LedgerView | None, legs: list[PlannedLeg]

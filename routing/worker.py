@@ -12,6 +12,8 @@ from typing import Any
 from database.connection import DatabaseUnavailable, StatementRefused
 from database.queue import Result, Task, TaskQueue
 from domain.order import TaskEvent
+from risk_engine.fact_record import FactRecorder
+from risk_engine.fact_text import UnknownFact
 from routing.ledger_view import LedgerView
 from routing.order_desk import OrderDesk
 from routing.patience import outage_pause
@@ -43,6 +45,7 @@ class QueueWorker:
         desk: OrderDesk | None = None,
     ) -> None:
         self._desk = desk
+        self._recorder = FactRecorder()
         self._queue = queue
         self._processor = processor
         self._poll_interval = poll_interval
@@ -158,7 +161,7 @@ class QueueWorker:
                 break
             try:
                 done[task.id] = self._decide(task, None)
-                results.append(_result(task, done[task.id]))
+                results.append(self._result(task, done[task.id]))
             except Exception as error:  # noqa: BLE001 - one bad task must not take its neighbours with it
                 self._report_failed(task, error)
         self._record(results)
@@ -169,15 +172,29 @@ class QueueWorker:
             task.event_type, task.trade_id, task.payload, trade_closed=task.trade_closed, age=task.age, view=view
         )
 
+    def _result(self, task: Task, processed: Processed) -> Result:
+        body, event = processed.body_json(), _event(task, processed)
+        if processed.facts is None:
+            return Result(task=task, body=body, event=event)
+        try:
+            recorded = self._recorder.record(processed.facts)
+        except UnknownFact:
+            # A verdict that cannot be replayed is better than none.
+            self._logger.exception("The facts of task %s cannot be kept", task.id, extra={"event": "facts_not_kept"})
+            return Result(task=task, body=body, event=event)
+        return Result(task=task, body=body, event=event, facts=recorded.text, named=recorded.named)
+
     def _decide_at_desk(self, desk: OrderDesk, tasks: list[Task]) -> dict[int, Processed]:
         try:
-            decided = desk.decide(tasks, self._decide, _result)
+            decided = desk.decide(tasks, self._decide, self._result)
         except StatementRefused as error:
             if len(tasks) == 1:
                 self._report_failed(tasks[0], error)
                 return {}
             # One row that PostgreSQL refuses must not take its neighbours with it.
             return {number: done for task in tasks for number, done in self._decide_at_desk(desk, [task]).items()}
+        for named in decided.named:
+            self._recorder.kept(named)
         for task, failure in decided.failed:
             self._report_failed(task, failure)
         for task in decided.lost:
@@ -198,6 +215,7 @@ class QueueWorker:
                 self._record([result])
             return
         for result in results:
+            self._recorder.kept(result.named)
             if result.task.id not in finished:
                 self._report_lost(result.task)
 
@@ -246,10 +264,6 @@ class QueueWorker:
                 self._queue.renew(held)
             except DatabaseUnavailable as error:
                 self._logger.warning("Leases were not renewed: %s", error, extra={"event": "renew_failed"})
-
-
-def _result(task: Task, processed: Processed) -> Result:
-    return Result(task=task, body=processed.body_json(), event=_event(task, processed))
 
 
 def _event(task: Task, processed: Processed) -> dict[str, Any]:

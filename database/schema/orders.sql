@@ -288,6 +288,18 @@ CREATE TABLE IF NOT EXISTS policy_acknowledgements (
         firm_code, program_id, policy, note, source, checked, acknowledgement)
 );
 
+-- What entries were decided from: per task, with texts that many tasks share kept once by their digest. Enough to decide
+-- again and compare: database/replay.py.
+CREATE TABLE IF NOT EXISTS decision_texts (
+    digest             TEXT PRIMARY KEY,
+    content            JSON NOT NULL,
+    first_used_at      TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+);
+CREATE TABLE IF NOT EXISTS decision_facts (
+    task_id            BIGINT PRIMARY KEY REFERENCES execution_tasks (id) ON DELETE CASCADE,
+    facts              JSON NOT NULL
+);
+
 -- All of it goes into the audit.
 CREATE OR REPLACE TRIGGER audited AFTER INSERT ON execution_order_events
     FOR EACH ROW EXECUTE FUNCTION audit_row('ORDER', 'client_order_id', 'actor');

@@ -27,15 +27,21 @@ RETURNING t.id, t.trade_id, t.event_type, t.payload, t.attempts, t.priority,
 -- Task and log together, and only where the claim still holds: worker and attempt are the fence against a worker that
 -- was believed dead. Listeners hear of it at commit, never before.
 WITH result AS (
-    SELECT * FROM unnest(%(task_ids)s::bigint[], %(attempts)s::integer[], %(bodies)s::text[], %(events)s::text[])
-        AS r (task_id, attempt, body, event)
+    SELECT * FROM unnest(%(task_ids)s::bigint[], %(attempts)s::integer[], %(bodies)s::text[], %(events)s::text[],
+                         %(facts)s::text[]) AS r (task_id, attempt, body, event, facts)
 ), finished AS (
     UPDATE execution_tasks t
     SET status = 'SUCCESS', worker = NULL, lease_until = NULL, finished_at = clock_timestamp(),
         updated_at = clock_timestamp()
     FROM result r
     WHERE t.id = r.task_id AND t.status = 'PROCESSING' AND t.worker = %(worker)s AND t.attempts = r.attempt
-    RETURNING t.id, t.trade_id, t.event_type, r.body, r.event
+    RETURNING t.id, t.trade_id, t.event_type, r.body, r.event, r.facts
+), named AS (
+    INSERT INTO decision_texts (digest, content)
+    SELECT digest, content::json FROM unnest(%(digests)s::text[], %(texts)s::text[]) AS n (digest, content)
+    ON CONFLICT DO NOTHING
+), remembered AS (
+    INSERT INTO decision_facts (task_id, facts) SELECT id, facts::json FROM finished WHERE facts IS NOT NULL
 ), logged AS (
     INSERT INTO execution_logs (task_id, trade_id, event_type, status, response_code, response_body, created_at)
     SELECT id, trade_id, event_type, 'SUCCESS', 200, body::jsonb, clock_timestamp() FROM finished

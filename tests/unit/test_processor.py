@@ -16,10 +16,10 @@ from domain.account import AccountKey
 from domain.contract import Contract
 from domain.order import Direction, TaskEvent
 from domain.order_state import Side
+from domain.task_order import entry_order, exit_order
 from routing.facts import FactBook, firm_metrics
 from routing.ledger_view import LedgerView
 from routing.processor import ARRAYS, LiveOrders, Processed, TaskProcessor
-from routing.task_orders import entry_order, exit_order
 from tests.armed import armed
 from tests.orders import ledger_order
 
