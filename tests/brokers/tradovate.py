@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,7 +30,8 @@ class TradovateServer(TradovateSessions):
     """``hooks``: called before a path is answered, once each.
 
     ``answers``: what is answered at a path instead, once. ``stop_refusal``: the reason for which a bracket's stop is
-    refused while its entry stands. ``pending_looks``: how often an order shows PendingCancel after a cancel was taken.
+    refused while its entry stands. ``pending_looks``: how often an order shows PendingCancel or PendingReplace after a
+    command was taken. ``positions_from``: when positions appear, in Unix seconds.
     """
 
     def __init__(self, book: OrderBook | None = None, *, lifetime: float = 4800.0) -> None:
@@ -41,7 +43,8 @@ class TradovateServer(TradovateSessions):
         self.stop_refusal: str | None = None
         self.pending_looks = 0
         self.answers: dict[str, Answer] = {}
-        self._pending: dict[int, int] = {}
+        self.positions_from = 0.0
+        self._pending: dict[int, tuple[int, str]] = {}
         self._next = 500_000
 
     def account_id(self, name: str) -> int:
@@ -138,7 +141,7 @@ class TradovateServer(TradovateSessions):
     def _cancel(self, body: dict[str, Any]) -> Answer:
         command = self.command(body["orderId"], "Cancel", isAutomated=body.get("isAutomated", False))
         if self.book.cancel(body["orderId"]):
-            self._pending[body["orderId"]] = self.pending_looks
+            self._pending[body["orderId"]] = (self.pending_looks, "PendingCancel")
             return 200, {"commandId": command["id"]}
         command["commandStatus"] = "ExecutionRejected"
         return 200, {"failureReason": "TooLate", "failureText": "The order is already completed"}
@@ -152,6 +155,7 @@ class TradovateServer(TradovateSessions):
                 command["commandStatus"] = "ExecutionRejected"
                 return 200, {"failureReason": "TooLate", "failureText": "The order is already completed"}
             order.quantity = Decimal(body["orderQty"])
+            self._pending[order.id] = (self.pending_looks, "PendingReplace")
             return 200, {"commandId": command["id"]}
 
     def _liquidate(self, body: dict[str, Any]) -> Answer:
@@ -206,9 +210,10 @@ class TradovateServer(TradovateSessions):
         if what in {"item", "find"}:
             field = "id" if what == "item" else "name"
             row = next((row for row in rows if str(row[field]) == query[field]), None)
-            if row is not None and entity == "order" and self._pending.get(row["id"], 0) > 0:
-                self._pending[row["id"]] -= 1
-                row["ordStatus"] = "PendingCancel"
+            looks, status = self._pending.get(row["id"], (0, "")) if row is not None and entity == "order" else (0, "")
+            if row is not None and looks > 0:
+                self._pending[row["id"]] = (looks - 1, status)
+                row["ordStatus"] = status
             return (404, None) if row is None else (200, row)
         if what == "deps":
             master = "commandId" if entity == "commandreport" else "orderId"
@@ -246,7 +251,9 @@ class TradovateServer(TradovateSessions):
         ]
 
     def _positions(self) -> list[dict[str, Any]]:
-        rows = []
+        rows: list[dict[str, Any]] = []
+        if time.time() < self.positions_from:
+            return rows
         for account in self.book.accounts:
             held = dict(self.book.positions(account))
             for symbol in {order.symbol for order in self.book.of(account)}:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from connectors.platforms.tradovate_wire import on_tick
+from connectors.platforms.tradovate_wire import on_tick, token_request
+from connectors.tickets import VenueLogin
 from connectors.venue import NotSent, Unclear
 from domain.account import AccountKey
 from domain.order_state import OrderState, Side
-from tests.contract.tradovate_stand import ACCOUNT, NQ, TradovateStand, standing
+from tests.contract.tradovate_stand import ACCOUNT, LOGIN_PATH, NQ, TradovateStand, standing
 from tests.contract.venue_conformance import NEXT_TAG, TAG, VenueConformance
 
 
@@ -212,3 +213,22 @@ def test_what_is_no_number_of_contracts_is_not_sent(stand: TradovateStand, quant
             act()
         assert caught.value.final
     assert stand.broker.calls == []
+
+
+def test_the_device_is_the_same_in_every_process_and_tells_no_secret() -> None:
+    known = VenueLogin(firm_code="APEX", platform="tradovate", url="https://demo", user="u", password="p", secret="s")
+    device = token_request(known)["deviceId"]
+    assert device == "15f15790-3995-5fa4-a827-5f35362abce2"
+    assert token_request(replace(known, password="other", secret="other", key="1"))["deviceId"] == device
+    assert token_request(replace(known, user="v"))["deviceId"] != device
+
+
+def test_a_login_says_who_asks(stand: TradovateStand) -> None:
+    stand.venue.positions(ACCOUNT)
+    [body] = stand.sent(LOGIN_PATH)
+    assert {name: body[name] for name in ("name", "appId", "appVersion", "cid")} == {
+        "name": "trader7",
+        "appId": "prop-firm-execution-router",
+        "appVersion": "1.0",
+        "cid": 4711,
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -160,7 +161,7 @@ def test_a_stop_whose_position_is_gone_does_not_stay_behind(stand: TradovateStan
 
 def test_a_position_that_is_late_to_appear_is_looked_for_again(stand: TradovateStand) -> None:
     enter(stand)
-    stand.broker.answers["position/list"] = (200, [])
+    stand.broker.positions_from = time.time() + 0.2
     assert stand.venue.place_exit(stand.exit(3)).state is OrderState.ACCEPTED
     assert stand.position() == 0
 
@@ -189,15 +190,24 @@ def test_a_cancel_that_takes_its_time_is_waited_for(stand: TradovateStand) -> No
     assert stand.position() == 0
 
 
+@pytest.mark.parametrize(("remaining", "status"), [(0, "PendingCancel"), (2, "PendingReplace")])
 @pytest.mark.usefixtures("_hurried")
-def test_nothing_is_closed_while_a_cancel_is_not_confirmed(stand: TradovateStand) -> None:
+def test_nothing_is_closed_while_a_change_of_the_stop_is_not_confirmed(
+    stand: TradovateStand, remaining: int, status: str
+) -> None:
     enter(stand)
-    stand.broker.pending_looks = 99
-    with pytest.raises(NotSent, match="PendingCancel") as caught:
-        stand.venue.place_exit(stand.exit(3))
+    stand.broker.pending_looks = 6
+    ticket = stand.exit(3 - remaining, remaining=Decimal(remaining))
+    with pytest.raises(NotSent, match=status) as caught:
+        stand.venue.place_exit(ticket)
     assert not caught.value.final
     assert exits(stand) == []
     assert stand.position() == 3
+
+    # It was under way all the same and is not asked for a second time.
+    stand.venue.place_exit(ticket)
+    assert stand.position() == remaining
+    assert len(stand.sent("/order/cancelorder")) + len(stand.sent("/order/modifyorder")) == 1
 
 
 @pytest.mark.parametrize(
@@ -240,6 +250,24 @@ def test_an_exit_that_was_held_back_after_its_stop_gets_through_later(stand: Tra
     stand.venue._deals._limit._closed_until = 0.0
     assert stand.venue.place_exit(ticket).state is OrderState.ACCEPTED
     assert stand.position() == remaining
+    assert len(stand.sent("/order/cancelorder")) + len(stand.sent("/order/modifyorder")) == 1
+
+
+def test_what_a_person_closes_meanwhile_is_not_closed_twice(stand: TradovateStand) -> None:
+    enter(stand)
+
+    def sell() -> None:
+        stand.book.place("APEX123", "NQZ6", "SELL", Decimal(2))
+
+    stand.broker.hooks["order/cancelorder"] = sell
+    stand.venue.place_exit(stand.exit(3))
+    assert stand.position() == 0
+
+
+def test_another_contract_is_not_what_is_closed(stand: TradovateStand) -> None:
+    stand.book.place("APEX123", "ESZ6", "BUY", Decimal(3))
+    assert stand.venue.place_exit(stand.exit(3)).state is OrderState.CANCELLED
+    assert stand.book.position("APEX123", "ESZ6") == 3
 
 
 def test_an_exit_that_is_on_record_is_not_sent_again(stand: TradovateStand) -> None:
@@ -267,9 +295,3 @@ def test_a_short_trade_with_another_beside_it(stand: TradovateStand) -> None:
     stand.venue.place_exit(stand.exit(3, side=Side.BUY))
     assert stand.position() == -2
     assert stops(stand) == [(f"{NEXT_TAG}S", Decimal(2))]
-
-
-def test_an_exit_never_liquidates(stand: TradovateStand) -> None:
-    enter(stand)
-    stand.venue.place_exit(stand.exit(3))
-    assert stand.sent("/order/liquidateposition") == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.platforms.tradovate import Tradovate
+from connectors.platforms.tradovate_records import made_by
 from connectors.platforms.tradovate_wire import order_record
 from connectors.venue import NotSent, Unclear
 from domain.order_state import OrderState
@@ -166,6 +167,18 @@ def test_working_orders_are_told_with_tag_contract_and_what_is_left(stand: Trado
     assert (stop.client_order_id, stop.symbol, stop.quantity, stop.kind) == (f"{TAG}S", "NQZ6", Decimal(4), "Stop")
 
 
+def test_a_stop_that_was_made_smaller_keeps_its_tag(stand: TradovateStand) -> None:
+    stand.venue.place_entry(stand.entry())
+    stand.venue.place_exit(stand.exit(1, remaining=Decimal(2)))
+    [stop] = stand.venue.working_orders(ACCOUNT)
+    assert (stop.client_order_id, stop.quantity) == (f"{TAG}S", Decimal(2))
+
+
+def test_the_orders_of_one_id_come_oldest_first() -> None:
+    made = [{"orderId": number, "commandType": "New", "clOrdId": TAG} for number in (8, 1, 8, 16)]
+    assert made_by([*made, {"orderId": 3, "commandType": "New", "clOrdId": NEXT_TAG}], TAG) == [1, 8, 16]
+
+
 def test_a_version_that_was_refused_never_held(stand: TradovateStand) -> None:
     stand.venue.place_entry(stand.entry())
     stop = stand.book.working("APEX123")[0]
@@ -222,6 +235,9 @@ def test_a_cancel_that_is_refused_while_the_order_works_says_why(stand: Tradovat
     with pytest.raises(NotSent, match="TradingLocked: locked") as caught:
         stand.venue.cancel_order(ACCOUNT, str(stop.id))
     assert not caught.value.final
+    stand.broker.answers["order/cancelorder"] = (408, None)
+    with pytest.raises(Unclear, match="408"):
+        stand.venue.cancel_order(ACCOUNT, str(stop.id))
     with pytest.raises(NotSent, match="'x1'") as caught:
         stand.venue.cancel_order(ACCOUNT, "x1")
     assert caught.value.final
@@ -230,9 +246,11 @@ def test_a_cancel_that_is_refused_while_the_order_works_says_why(stand: Tradovat
 def test_flatten_closes_this_account_and_no_other(stand: TradovateStand) -> None:
     stand.venue.place_entry(stand.entry())
     stand.book.place("APEX999", "NQZ6", "BUY", Decimal(1))
+    stand.book.place("APEX999", "NQZ6", "SELL", Decimal(1), kind="STOP", stop_price=Decimal(16000))
     done = stand.venue.flatten(ACCOUNT)
     assert done == [f"cancelled order {stand.book.tagged(TAG + 'S')[0].id} (Sell)", "closed the position of 3 NQZ6"]
     assert stand.book.position("APEX999", "NQZ6") == 1
+    assert len(stand.book.working("APEX999")) == 1
     assert stand.sent("/order/liquidateposition") == [
         {"accountId": 70001, "contractId": 3001, "admin": False, "isAutomated": True}
     ]
@@ -240,7 +258,7 @@ def test_flatten_closes_this_account_and_no_other(stand: TradovateStand) -> None
 
 @pytest.mark.parametrize(
     ("answer", "raised"),
-    [((200, {"failureReason": "TradingLocked"}), NotSent), ((500, None), Unclear)],
+    [((200, {"failureReason": "TradingLocked"}), NotSent), ((500, None), Unclear), ((408, None), Unclear)],
 )
 def test_flatten_goes_on_past_what_fails_and_tells_it(
     stand: TradovateStand, answer: tuple[int, Any], raised: type[NotSent | Unclear]

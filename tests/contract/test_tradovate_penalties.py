@@ -63,6 +63,8 @@ def test_a_penalty_on_the_way_to_an_answer_is_waited_for_too(stand: TradovateSta
     assert caught.value.retry_after == pytest.approx(0.2, abs=0.1)
     time.sleep(0.22)
     assert stand.venue.positions(ACCOUNT) == []
+    assert stand.venue.positions(ACCOUNT) == []
+    assert "p-ticket" not in stand.broker.calls_to("/position/list")[-1].query
 
 
 @pytest.mark.parametrize("path", ["auth/accesstokenrequest", "order/placeoso"])

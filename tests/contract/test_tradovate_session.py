@@ -14,8 +14,6 @@ import pytest
 
 from connectors.platforms.tradovate import Tradovate
 from connectors.platforms.tradovate_session import _lifetime
-from connectors.platforms.tradovate_wire import token_request
-from connectors.tickets import VenueLogin
 from connectors.venue import NotSent, Unclear
 from domain.order_state import OrderState
 from tests.brokers.server import Fault
@@ -79,6 +77,27 @@ def test_many_threads_renew_once_and_none_of_the_others_waits(stand: TradovateSt
     assert took[-2] < 0.8
 
 
+def test_a_thread_that_comes_late_to_a_renewal_does_not_renew_again(stand: TradovateStand) -> None:
+    stand.venue.positions(ACCOUNT)
+    session = stand.venue._session
+    fresh = session._token
+    age(stand)
+
+    class RenewedMeanwhile:
+        """A lock that is had only after another thread has renewed."""
+
+        def acquire(self, *, blocking: bool) -> bool:
+            session._token = fresh
+            return not blocking
+
+        def release(self) -> None:
+            pass
+
+    session._lock = RenewedMeanwhile()  # type: ignore[assignment]
+    assert session._bearer() is fresh
+    assert stand.counted() == (1, 0)
+
+
 def test_many_threads_log_in_once(stand: TradovateStand) -> None:
     at_once(lambda: stand.venue.positions(ACCOUNT))
     assert stand.counted() == (1, 0)
@@ -136,6 +155,12 @@ def test_a_renewal_that_is_refused_ends_in_a_login(stand: TradovateStand) -> Non
     assert stand.counted() == (2, 1)
 
 
+def test_a_token_beside_an_error_is_none(stand: TradovateStand) -> None:
+    stand.broker.answers["auth/accesstokenrequest"] = (200, {"accessToken": "t", "errorText": "Account is locked"})
+    with pytest.raises(NotSent, match="Account is locked"):
+        stand.venue.positions(ACCOUNT)
+
+
 def test_a_renewal_may_leave_the_token_as_it_was(stand: TradovateStand) -> None:
     stand.venue.positions(ACCOUNT)
     age(stand)
@@ -182,6 +207,8 @@ def test_what_goes_wrong_before_an_order_leaves_is_never_unclear(
     acts: list[Callable[[], Any]] = [
         lambda: stand.venue.place_entry(stand.entry()),
         lambda: stand.venue.place_exit(stand.exit(1)),
+        # Looking is no order, but no login is no answer at all.
+        *([lambda: stand.venue.positions(ACCOUNT)] if path == LOGIN_PATH else []),
     ]
     for act in acts:
         with pytest.raises(NotSent) as caught:
@@ -189,25 +216,6 @@ def test_what_goes_wrong_before_an_order_leaves_is_never_unclear(
         assert not caught.value.final
         stand.broker.misbehave(fault, path)
     assert stand.market_orders() == 0
-
-
-def test_the_device_is_the_same_in_every_process_and_tells_no_secret() -> None:
-    known = VenueLogin(firm_code="APEX", platform="tradovate", url="https://demo", user="u", password="p", secret="s")
-    device = token_request(known)["deviceId"]
-    assert device == "15f15790-3995-5fa4-a827-5f35362abce2"
-    assert token_request(replace(known, password="other", secret="other", key="1"))["deviceId"] == device
-    assert token_request(replace(known, user="v"))["deviceId"] != device
-
-
-def test_a_login_says_who_asks(stand: TradovateStand) -> None:
-    stand.venue.positions(ACCOUNT)
-    [body] = stand.sent(LOGIN_PATH)
-    assert {name: body[name] for name in ("name", "appId", "appVersion", "cid")} == {
-        "name": "trader7",
-        "appId": "prop-firm-execution-router",
-        "appVersion": "1.0",
-        "cid": 4711,
-    }
 
 
 @pytest.mark.parametrize(
