@@ -232,5 +232,5 @@ class Tradovate:
 
 
 def _not_over(records: TradovateRecords, account: Account) -> list[dict[str, Any]]:
-    rows = [row for row in records.rows("/order/list") if row.get("accountId") == account.id]
+    rows = [row for row in records.entities("/order/list") if row.get("accountId") == account.id]
     return [row for row in rows if row.get("ordStatus") not in FINAL]

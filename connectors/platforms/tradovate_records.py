@@ -53,7 +53,7 @@ class TradovateRecords:
         """Send what changes something, once. Raises as ``TradovateSession.send``."""
         return self._session.send("POST", path, content=body, limit=self._limit)
 
-    def rows(self, path: str, **query: Any) -> list[dict[str, Any]]:
+    def entities(self, path: str, **query: Any) -> list[dict[str, Any]]:
         """Return a list of entities. Raises Unclear for anything that is none: an error is no empty list."""
         reply = self._session.send("GET", path, content=query, limit=self._limit)
         if reply.status != 200 or not isinstance(reply.body, list):
@@ -79,7 +79,7 @@ class TradovateRecords:
         name = self._names.get(key)
         if not name:
             raise NotSent(f"{key} has no account name at Tradovate", final=True)
-        there = {str(row.get("name")): row for row in self.rows("/account/list")}
+        there = {str(row.get("name")): row for row in self.entities("/account/list")}
         row = there.get(name) or next((row for row in there.values() if str(row.get("id")) == name), None)
         if row is None:
             names = ", ".join(sorted(there)) or "none"
@@ -101,7 +101,7 @@ class TradovateRecords:
 
     def positions(self, account: Account) -> list[Held]:
         """Return what an account holds. Where a contract has several entities the latest is true."""
-        rows = [row for row in self.rows("/position/list") if row.get("accountId") == account.id]
+        rows = [row for row in self.entities("/position/list") if row.get("accountId") == account.id]
         try:
             latest = {int(row["contractId"]): row for row in sorted(rows, key=lambda row: str(row.get("timestamp")))}
             return [
@@ -125,12 +125,12 @@ class TradovateRecords:
     def complete(self, order: Mapping[str, Any]) -> OrderRecord:
         """Return an order with its size and fills, which are entities of their own."""
         number = order.get("id")
-        fills = self.rows("/fill/deps", masterid=number)
+        fills = self.entities("/fill/deps", masterid=number)
         return order_record(order, self._valid_version(number), fills)
 
     def commands(self) -> list[dict[str, Any]]:
         """Return the commands on record: an order's client id stands with the command that made it, not with itself."""
-        return self.rows("/command/list")
+        return self.entities("/command/list")
 
     def find(self, account: Account, client_order_id: str, *, sent_at: datetime) -> list[OrderRecord]:
         """Return the account's orders under a client order id, oldest first.
@@ -153,8 +153,8 @@ class TradovateRecords:
     def why_rejected(self, number: int) -> str | None:
         """Return the reasons that Tradovate has on record for refusing an order, None where it has none."""
         told: list[str] = []
-        for command in self.rows("/command/deps", masterid=number):
-            for report in self.rows("/commandReport/deps", masterid=command.get("id")):
+        for command in self.entities("/command/deps", masterid=number):
+            for report in self.entities("/commandReport/deps", masterid=command.get("id")):
                 reason = report.get("rejectReason")
                 told += [str(part) for part in (None if reason == "Success" else reason, report.get("text")) if part]
         return ": ".join(dict.fromkeys(told))[:MOST_TEXT] or None
@@ -162,7 +162,7 @@ class TradovateRecords:
     def _vouch(self, account: Account, commands: list[dict[str, Any]], sent_at: datetime) -> None:
         if len(commands) >= MOST_CERTAIN_ROWS:
             raise Unclear(f"Tradovate's list has {len(commands)} commands and may have been cut off")
-        orders = self.rows("/order/list")
+        orders = self.entities("/order/list")
         if len(orders) >= MOST_CERTAIN_ROWS:
             raise Unclear(f"Tradovate's list has {len(orders)} orders and may have been cut off")
         made = {command.get("orderId") for command in commands if command.get("commandType") == "New"}
@@ -176,9 +176,11 @@ class TradovateRecords:
 
         That a version bears the number of its command is not documented; read so from what programs in use rely on.
         """
-        versions = sorted(self.rows("/orderVersion/deps", masterid=number), key=lambda version: version.get("id") or 0)
+        versions = sorted(
+            self.entities("/orderVersion/deps", masterid=number), key=lambda version: version.get("id") or 0
+        )
         if len(versions) > 1:
-            commands = self.rows("/command/deps", masterid=number)
+            commands = self.entities("/command/deps", masterid=number)
             refused = {c.get("id") for c in commands if c.get("commandStatus") in REJECTED_COMMANDS}
             versions = [version for version in versions if version.get("id") not in refused] or versions[:1]
         return versions[-1] if versions else {}

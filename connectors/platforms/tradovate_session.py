@@ -20,6 +20,8 @@ from connectors.venue import NotSent, Unclear
 # These two are together below that. Looking can never use up what closing a position needs.
 DEALS = "1500 per 1 hour"
 LOOKS = "3000 per 1 hour"
+# The documentation allows 10 a minute. Two processes that end each other's session would soon meet a captcha.
+LOGINS = "6 per 1 minute"
 # By the documentation a 429 lasts up to an hour and names no time. Exits go on asking meanwhile, rarely.
 PAUSE_AFTER_429 = 30.0
 # 423: "about to be locked out".
@@ -68,6 +70,7 @@ class TradovateSession:
         self._login = login
         self._calls = HttpCalls(login.url, timeout=login.timeout, pause_after_429=PAUSE_AFTER_429)
         self._penalties = Penalties()
+        self._logins = RateLimit(LOGINS)
         self._lock = threading.Lock()
         self._token: Token | None = None
 
@@ -177,7 +180,7 @@ class TradovateSession:
         """Log in. Raises NotSent, final where Tradovate names a reason; such a reason is kept for a while."""
         body = token_request(self._login)
         try:
-            reply = self._call("POST", LOGIN, body, None, None)
+            reply = self._call("POST", LOGIN, body, self._logins, None)
         except (NotSent, Unclear) as error:
             final = isinstance(error, NotSent) and error.final
             # Without the cause: it holds the request, and the request the password.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -104,3 +105,17 @@ def test_an_exit_gets_through_when_looking_has_used_up_its_share(stand: Tradovat
     assert stand.venue.place_exit(stand.exit(3)).state is OrderState.ACCEPTED
     assert stand.position() == 0
     assert stand.venue.flatten(ACCOUNT) == []
+
+
+def test_sessions_that_end_each_other_do_not_log_in_without_end(stand: TradovateStand) -> None:
+    stand.venue.positions(ACCOUNT)
+    stand.venue._session._logins = RateLimit("1 per 1 hour")
+    for _ in range(2):
+        stand.broker.forget_sessions()
+        with suppress(NotSent):
+            stand.venue.positions(ACCOUNT)
+    stand.broker.forget_sessions()
+    with pytest.raises(NotSent) as caught:
+        stand.venue.place_entry(stand.entry())
+    assert (caught.value.retry_after or 0) > 3000
+    assert stand.counted()[0] == 2
