@@ -75,7 +75,8 @@ def encoded(value: Any) -> Any:
 
 def _encoded_whole(value: Any) -> Any:
     if isinstance(value, AccountKey) or (is_dataclass(value) and not isinstance(value, type)):
-        names = field_names(type(value))
+        of: Any = type(value)
+        names = field_names(of)
         return {"$c": [_known(value, CLASSES), {name: encoded(getattr(value, name)) for name in names}]}
     if isinstance(value, Mapping):
         return {"$m": [[encoded(key), encoded(inner)] for key, inner in value.items()]}
