@@ -71,13 +71,14 @@ class OrderLedger:
             transaction.rows("plan_orders", orders=json_text(rows), actor=self.worker)
 
     def claim_entries(
-        self, accounts: Iterable[AccountKey], *, limit: int, lease: float = 0.0
+        self, accounts: Iterable[AccountKey], row_changes: RowChanges, *, limit: int, lease: float = 0.0
     ) -> tuple[list[LedgerOrder], list[LedgerOrder]]:
-        """Return entries that are now SENDING and those that are now NOT_SENT, both committed."""
+        """Return entries that are now SENDING and legs that are now NOT_SENT, with their rows in the log; committed."""
         with self._database.transaction() as transaction:
             transaction.rows("pass_gate")
             given_up = transaction.rows("give_up_entries", actor=self.worker)
             given_up += transaction.rows("give_up_exits", actor=self.worker)
+            self._tell(transaction, given_up, row_changes)
             claimed = []
             if limit > 0:
                 claimed = transaction.rows(
@@ -89,7 +90,7 @@ class OrderLedger:
         """Return the exits whose turn it is."""
         return [order_of(row) for row in self._database.run("exits_due", **keys(accounts), limit=limit)]
 
-    def claim_exit(self, order: LedgerOrder, *, lease: float) -> ClaimedExit | None:
+    def claim_exit(self, order: LedgerOrder, row_changes: RowChanges, *, lease: float) -> ClaimedExit | None:
         """Size an exit and make it SENDING, or NOT_SENT where nothing is open; None where another was faster."""
         with self._database.transaction() as transaction:
             transaction.rows("lock_order_accounts", **keys([order.account]))
@@ -102,6 +103,7 @@ class OrderLedger:
                 worker=self.worker,
                 lease=lease,
             )
+            self._tell(transaction, [row for row in rows if row["state"] == OrderState.NOT_SENT], row_changes)
         if not rows:
             return None
         return ClaimedExit(order=order_of(rows[0]), remaining=rows[0]["remaining"], entries=tuple(rows[0]["entries"]))
@@ -159,12 +161,6 @@ class OrderLedger:
             event=event_text({**event, "firm_code": order.account.firm_code, "program_id": order.account.program_id}),
         )
 
-    def tell(self, orders: Iterable[LedgerOrder], row_changes: RowChanges) -> None:
-        """Write the log rows of legs that were changed in bulk."""
-        for order in orders:
-            with self._database.transaction() as transaction:
-                self.write_row(transaction, order, row_changes(order, None))
-
     def settle_outside(self, order: LedgerOrder, quantity: Decimal, *, cause: str, actor: str) -> None:
         """Put on record that contracts of a trade were closed at the venue without an exit of ours."""
         with self._database.transaction() as transaction:
@@ -186,9 +182,12 @@ class OrderLedger:
         if ids:
             self._database.run("renew_order_leases", order_ids=ids, worker=self.worker, lease=lease)
 
-    def take_over_lost(self) -> list[LedgerOrder]:
+    def take_over_lost(self, row_changes: RowChanges) -> list[LedgerOrder]:
         """Make the legs UNRESOLVED that were on their way when their worker was lost, and return them."""
-        return [order_of(row) for row in self._database.run("take_over_lost", actor=self.worker)]
+        with self._database.transaction() as transaction:
+            lost = transaction.rows("take_over_lost", actor=self.worker)
+            self._tell(transaction, lost, row_changes)
+        return [order_of(row) for row in lost]
 
     def waiting_exits(self, accounts: Iterable[AccountKey]) -> set[tuple[str, AccountKey]]:
         """Return trades and accounts with an exit that is planned and not sent."""
@@ -206,6 +205,11 @@ class OrderLedger:
     def open_entries(self, accounts: Iterable[AccountKey]) -> list[LedgerOrder]:
         """Return the entries that were filled and are not closed again."""
         return [order_of(row) for row in self._database.run("open_entries", **keys(accounts))]
+
+    def _tell(self, transaction: Transaction, rows: Iterable[Row], row_changes: RowChanges) -> None:
+        """Write the log rows of legs that were changed in bulk, always in the same order: two workers may do so."""
+        for order in sorted((order_of(row) for row in rows), key=lambda order: (order.task_id, order.id)):
+            self.write_row(transaction, order, row_changes(order, None))
 
     def _close(
         self,

@@ -125,19 +125,16 @@ class Dispatcher:
     def _round(self) -> bool:
         free = self._size - len(self._held())
         # A third of the threads is kept for exits.
-        claimed, given_up = self._ledger.claim_entries(
-            self._ready(), limit=max(0, free - self._size // 3), lease=self._lease
+        claimed, _ = self._ledger.claim_entries(
+            self._ready(), connector_row, limit=max(0, free - self._size // 3), lease=self._lease
         )
         for order in claimed:
             self._hand_over(order, partial(self._send_entry, order))
-        self._ledger.tell(given_up, connector_row)
         exits = self._ledger.exits_due(self._connectors, limit=max(0, free - len(claimed)))
         for order in exits:
-            taken = self._ledger.claim_exit(order, lease=self._lease)
+            taken = self._ledger.claim_exit(order, connector_row, lease=self._lease)
             if taken is not None and taken.order.state is OrderState.SENDING:
                 self._hand_over(taken.order, partial(self._send_exit, taken))
-            elif taken is not None:
-                self._ledger.tell([taken.order], connector_row)
         return bool(claimed or exits)
 
     def _hand_over(self, order: LedgerOrder, send: Callable[[], None]) -> None:

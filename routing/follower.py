@@ -82,9 +82,7 @@ class Follower:
                     self._look(order, STOP_PAUSE_SECONDS, partial(self._look_at_stop, order))
 
     def _take_over_lost(self) -> None:
-        lost = self._ledger.take_over_lost()
-        self._ledger.tell(lost, connector_row)
-        for order in lost:
+        for order in self._ledger.take_over_lost(connector_row):
             self._logger.warning(
                 "Order %s of %s was on its way when its process was lost; it is unresolved",
                 order.client_order_id,

@@ -125,11 +125,13 @@ class Bench:
         ]
 
     def claim(self, *accounts: AccountKey, limit: int = 100, lease: float = 10.0) -> list[LedgerOrder]:
-        return self.ledger.claim_entries(accounts or (FTMO_1, APEX_1, APEX_2), limit=limit, lease=lease)[0]
+        return self.ledger.claim_entries(accounts or (FTMO_1, APEX_1, APEX_2), connector_row, limit=limit, lease=lease)[
+            0
+        ]
 
     def give_up(self) -> dict[str, str]:
         """What was given up, by trade, with the cause."""
-        return {order.trade_id: order.cause for order in self.ledger.claim_entries((), limit=0)[1]}
+        return {order.trade_id: order.cause for order in self.ledger.claim_entries((), connector_row, limit=0)[1]}
 
     def become(self, order_id: int, state: OrderState, filled: int = 0, **changes: Any) -> LedgerOrder | None:
         values: dict[str, Any] = {"state": state, "cause": "TEST", "actor": "test", "filled": Decimal(filled)}
