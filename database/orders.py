@@ -76,13 +76,19 @@ class OrderLedger:
         """Return entries that are now SENDING and legs that are now NOT_SENT, with their rows in the log; committed."""
         with self._database.transaction() as transaction:
             transaction.rows("pass_gate")
-            given_up = transaction.rows("give_up_entries", actor=self.worker)
+            looked_at = transaction.rows("give_up_entries", actor=self.worker)
+            given_up = [row for row in looked_at if row["id"] is not None]
             given_up += transaction.rows("give_up_exits", actor=self.worker)
             self._tell(transaction, given_up, row_changes)
             claimed = []
             if limit > 0:
                 claimed = transaction.rows(
-                    "claim_entries", **keys(accounts), limit=limit, worker=self.worker, lease=lease
+                    "claim_entries",
+                    **keys(accounts),
+                    looked_at=[row["looked_at"] for row in looked_at],
+                    limit=limit,
+                    worker=self.worker,
+                    lease=lease,
                 )
         return [order_of(row) for row in claimed], [order_of(row) for row in given_up]
 

@@ -67,8 +67,9 @@ SELECT pg_advisory_xact_lock_shared(705419230119)
 SELECT pg_advisory_xact_lock(705419230119)
 
 -- name: give_up_entries
--- Entries that must not be sent any more: halted, paused, too old, or of a trade that is being closed already.
-WITH doomed AS (
+-- Entries that must not be sent any more: halted, paused, too old, or of a trade that is being closed already. Every
+-- entry that was looked at comes back, given up or not; one that another holds just now is for the next look.
+WITH looked_at AS (
     SELECT o.id, CASE
                WHEN EXISTS (
                    SELECT FROM trading_halts h
@@ -92,12 +93,14 @@ WITH doomed AS (
     FROM execution_orders o
     WHERE o.state = 'PLANNED' AND o.purpose = 'ENTRY'
     FOR UPDATE OF o SKIP LOCKED
+), given_up AS (
+    UPDATE execution_orders o
+    SET state = 'NOT_SENT', cause = l.cause, actor = %(actor)s
+    FROM looked_at l
+    WHERE o.id = l.id AND l.cause IS NOT NULL
+    RETURNING o.*
 )
-UPDATE execution_orders o
-SET state = 'NOT_SENT', cause = d.cause, actor = %(actor)s
-FROM doomed d
-WHERE o.id = d.id AND d.cause IS NOT NULL
-RETURNING o.*
+SELECT l.id AS looked_at, g.* FROM looked_at l LEFT JOIN given_up g ON g.id = l.id
 
 -- name: give_up_exits
 UPDATE execution_orders
@@ -106,11 +109,12 @@ WHERE state = 'PLANNED' AND purpose = 'EXIT' AND expires_at <= clock_timestamp()
 RETURNING *
 
 -- name: claim_entries
--- One entry an account at a time, the oldest; while one is on its way or unresolved, the others wait.
+-- One entry an account at a time, the oldest; while one is on its way or unresolved, the others wait. Only of those that
+-- were looked at in this transaction: one that came back since then may be halted.
 WITH due AS (
     SELECT o.id
     FROM execution_orders o
-    WHERE o.state = 'PLANNED' AND o.purpose = 'ENTRY' AND o.due_at <= now()
+    WHERE o.state = 'PLANNED' AND o.purpose = 'ENTRY' AND o.due_at <= now() AND o.id = ANY(%(looked_at)s::bigint[])
       AND (o.firm_code, o.program_id) IN (
           SELECT firm_code, program_id
           FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id))
@@ -130,8 +134,8 @@ WHERE o.id = due.id
 RETURNING o.*
 
 -- name: exits_due
--- Exits whose turn it is: one an account and symbol at a time, the oldest, once nothing of the trade is in doubt. One
--- that has to wait for its trade holds up no other.
+-- Exits whose turn it is: one an account and symbol at a time, the oldest, once nothing of the trade is in doubt and its
+-- entry is sent or given up: what was not sent cannot be closed. One that has to wait for its trade holds up no other.
 SELECT DISTINCT ON (o.firm_code, o.program_id, o.symbol) o.*
 FROM execution_orders o
 WHERE o.state = 'PLANNED' AND o.purpose = 'EXIT' AND o.due_at <= now()
@@ -143,7 +147,8 @@ WHERE o.state = 'PLANNED' AND o.purpose = 'EXIT' AND o.due_at <= now()
       WHERE x.firm_code = o.firm_code AND x.program_id = o.program_id
         AND ((x.purpose = 'EXIT' AND x.symbol = o.symbol AND x.state = 'SENDING')
              OR (x.trade_id = o.trade_id
-                 AND x.state IN ('SENDING', 'UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED'))))
+                 AND (x.state IN ('SENDING', 'UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED')
+                      OR (x.purpose = 'ENTRY' AND x.state = 'PLANNED')))))
   -- While everything is being closed there is nothing left to close; unless that goes wrong again and again.
   AND NOT EXISTS (
       SELECT FROM halt_actions h
@@ -170,7 +175,8 @@ WITH entries AS (
           WHERE x.firm_code = o.firm_code AND x.program_id = o.program_id
             AND ((x.purpose = 'EXIT' AND x.symbol = o.symbol AND x.state = 'SENDING')
                  OR (x.trade_id = o.trade_id
-                     AND x.state IN ('SENDING', 'UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED'))))
+                     AND (x.state IN ('SENDING', 'UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED')
+                          OR (x.purpose = 'ENTRY' AND x.state = 'PLANNED')))))
     FOR UPDATE OF o SKIP LOCKED
 )
 UPDATE execution_orders o

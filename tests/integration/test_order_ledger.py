@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2.errors
 import pytest
 
-from database.connection import Database, StatementRefused
+from database.connection import Database, Row, StatementRefused, Transaction
 from database.orders import Change, exposures, lock_accounts, open_trades
 from domain.order_state import ALLOWED, OrderState
 from routing.order_rows import connector_row
@@ -277,6 +277,54 @@ def test_an_exit_waits_while_its_entry_is_in_doubt_and_others_pass(bench: Bench,
     assert due(bench) == [passes]
     bench.become(entry, S.FILLED, 2)
     assert due(bench) == [waits], "one of a contract at a time, the oldest"
+
+
+def test_an_exit_never_closes_for_an_entry_that_was_not_sent(bench: Bench) -> None:
+    """Another worker's claim holds the entry at the moment at which it should be given up: the exit waits for that."""
+    bench.filled_entry("T2")
+    (entry,) = bench.plan("T1", entry_leg())
+    (waits,) = bench.plan("T1", exit_leg())
+    assert due(bench) == []
+    assert bench.ledger.claim_exit(bench.order(waits), connector_row, lease=10) is None
+    bench.give_up()
+    assert due(bench) == [waits]
+    claimed = bench.ledger.claim_exit(bench.order(waits), connector_row, lease=10)
+    assert claimed is not None
+    assert (bench.order(entry).state, claimed.order.cause) == (S.NOT_SENT, "NOTHING_OPEN")
+
+
+@pytest.mark.parametrize(
+    ("forbid", "cause"),
+    [
+        (
+            "INSERT INTO trading_halts (level, reason, set_by) VALUES ('ENTRIES', 'test', 'test')",
+            "TRADING_HALTED",
+        ),
+        (
+            "INSERT INTO account_flags (firm_code, program_id, name, value) VALUES ('APEX', 1, 'paused', 'true')",
+            "ACCOUNT_PAUSED",
+        ),
+    ],
+)
+def test_an_entry_that_was_not_held_against_a_halt_is_not_claimed(
+    bench: Bench, sql: Sql, monkeypatch: pytest.MonkeyPatch, forbid: str, cause: str
+) -> None:
+    """An entry that its venue did not take for now comes back while a claim is between its two looks."""
+    (order_id,) = bench.plan("T1", entry_leg())
+    bench.claim()
+    sql(forbid)
+    run = Transaction.rows
+
+    def rows(self: Transaction, name: str, /, **values: Any) -> list[Row]:
+        if name == "claim_entries":
+            monkeypatch.undo()
+            bench.become(order_id, S.PLANNED, delay=-1.0)
+        return run(self, name, **values)
+
+    monkeypatch.setattr(Transaction, "rows", rows)
+    assert bench.claim() == []
+    assert bench.order(order_id).state is S.PLANNED
+    assert bench.give_up() == {"T1": cause}
 
 
 def test_exits_of_one_contract_go_one_after_another(bench: Bench) -> None:
