@@ -305,9 +305,33 @@ ANSWERS: dict[str, list[Row]] = {
         ("APEX", "1", "override", '{"equity": "99000.5"}', "owner", "feed broken"),
         ("APEX", "1", "paused", "true", "owner", "news"),
     ),
+    "audit_of_trade": [
+        {
+            "position": bool,
+            "kind": "VERDICT",
+            "subject": "CALM",
+            "firm": "",
+            "actor": "",
+            "content": json_with(f'"event_type": "{event_type}"', '"status": "SUCCESS"', fragment),
+        }
+        for event_type, fragment in (
+            ("ENTRY", '"blocked_by": ["MAX_DAILY_LOSS"'),
+            ("EXIT", '"firm_code": "APEX"'),
+            ("MFE_UPDATE", '"results": []'),
+        )
+    ],
+    "audit_head": [
+        {
+            "position": lambda text: int(text) >= len(LOGGED) + 4,
+            "hash": lambda text: len(text) == 64,
+            "sealed_at": bool,
+            "unsealed": "0",
+            "oldest_unsealed": "",
+        }
+    ],
     "unknown_trades": rows_of("trade_id", "lifecycle", "entry_came_later")(("GHOST", "EXIT_SL", "f")),
 }
-ABOUT_ONE_TRADE = {"task_details", "trade_decision", "trade_logs"}
+ABOUT_ONE_TRADE = {"audit_of_trade", "task_details", "trade_decision", "trade_logs"}
 
 
 @pytest.fixture(scope="module")
