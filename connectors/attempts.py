@@ -25,6 +25,12 @@ class Attempts:
             self._failures.append(failure)
             return None
 
+    def succeeds(self, act: Callable[[], object]) -> bool:
+        """Return whether ``act`` came to its end."""
+        before = len(self._failures)
+        self.result(act)
+        return len(self._failures) == before
+
     def say(self, sentence: str) -> None:
         """Keep a sentence on something that was done."""
         self._sentences.append(sentence)

@@ -215,11 +215,7 @@ class DXtrade:
         return report is not None
 
     def _cancel_listed(self, account: AccountKey, order: ListedOrder, attempts: Attempts) -> None:
-        def cancel() -> bool:
-            self.cancel_order(account, order.order_id)
-            return True
-
-        if attempts.result(cancel):
+        if attempts.succeeds(lambda: self.cancel_order(account, order.order_id)):
             attempts.say(f"cancelled {order.kind} {order.side} of {order.symbol}, order {order.order_id}")
 
 
