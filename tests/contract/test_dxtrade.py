@@ -488,10 +488,10 @@ class TestSession:
         assert len(broker.calls_to("/positions")) == 2
 
     def test_a_token_lives_from_its_last_use(self, broker: DXtradeBroker, stand: Stand) -> None:
-        broker.timeout = "00:00:00.5"
+        broker.timeout = "00:00:00.4"
         for _ in range(3):
             stand.venue.positions(ACCOUNT)
-            time.sleep(0.25)
+            time.sleep(0.19)
         assert broker.logins == 1
 
     def test_a_refusal_of_the_old_token_leaves_the_new_one(self, broker: DXtradeBroker, venue: DXtrade) -> None:
@@ -559,15 +559,16 @@ class TestSession:
 
     def test_the_documented_limits_are_kept(self, broker: DXtradeBroker, stand: Stand) -> None:
         venue = venue_at(broker, limits=None)
-        for tag in (TAG, NEXT_TAG):
-            venue.place_entry(stand.entry(tag))
-        for _ in range(3):
-            venue.positions(ACCOUNT)
-        asked = [call.at for call in broker.calls_to("/positions")]
+        venue.account_status(ACCOUNT)
+        with ThreadPoolExecutor(2) as pool:
+            entries = pool.submit(lambda: [venue.place_entry(stand.entry(tag)) for tag in (TAG, NEXT_TAG)])
+            questions = pool.submit(lambda: [venue.positions(ACCOUNT) for _ in range(3)])
+        assert len(entries.result()) + len(questions.result()) == 5
         sent = [call.at for call in posted(broker)]
+        asked = [call.at for call in broker.calls_to("/metrics") + broker.calls_to("/positions")]
         assert sent[1] - sent[0] >= 0.95
-        assert asked[2] - asked[0] >= 0.95
-        assert asked[1] - asked[0] < 0.5
+        assert asked[1] - asked[0] < 0.95
+        assert all(third - first >= 0.95 for first, third in zip(asked, asked[2:], strict=False))
         venue.close()
 
 

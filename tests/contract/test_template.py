@@ -87,8 +87,8 @@ class TestTemplate(VenueConformance):
     """The promises of every venue, kept by the documented example."""
 
 
-class TestAttachedStops(VenueConformance):
-    """The same where the stop belongs to the position and the venue tells less of itself."""
+class TestAttachedStops:
+    """A venue whose stops belong to the position, and which tells less of itself."""
 
     @pytest.fixture
     def broker(self) -> Iterator[PlainBroker]:
@@ -97,21 +97,27 @@ class TestAttachedStops(VenueConformance):
             yield running
 
     @pytest.fixture
-    def stand(self, shop: Shop, broker: PlainBroker) -> Stand:
-        less = drop("protection", "shrink", "entry.answer", "exit.answer.state", "exit.duplicate", "entry.duplicate")
-        message = put("entry.answer", {"order_id": "order.id", "message": "error.text"})
+    def stand(self, stand: Stand, shop: Shop) -> Stand:
+        less = drop("protection", "shrink", "exit.answer.state", "exit.duplicate", "entry.duplicate")
+        answer = put("entry.answer", {"order_id": "order.id", "message": "error.text"})
         declared = put("capabilities", {"client_tag": True, "lookup_by_tag": True, "brackets": True})
-        venues = (less, message, declared)
-        return Stand(
-            venue=shop(*venues),
-            broker=broker,
-            account=ACCOUNT,
-            account_name="ACC1",
-            contract=CONTRACT,
-            held="NQZ6",
-            order_path="/orders",
-            make=lambda: shop(*venues, timeout=0.4),
-        )
+        stand.venue = shop(less, answer, declared)
+        return stand
+
+    def test_stops_follow_the_position_by_themselves(self, broker: PlainBroker, stand: Stand) -> None:
+        assert stand.venue.place_entry(stand.entry()).state is OrderState.ACCEPTED
+        report = stand.venue.place_exit(stand.exit(1, remaining=Decimal(2)))
+        assert (report.state, report.filled) == (OrderState.FILLED, Decimal(1))
+        assert [order.quantity for order in stand.book.working("ACC1")] == [2]
+        stand.venue.place_exit(stand.exit(2, NEXT_TAG))
+        assert stand.book.working("ACC1") == []
+        assert {call.method for call in broker.calls} == {"POST", "GET"}
+
+    def test_a_partly_filled_exit_is_told_as_one(self, stand: Stand) -> None:
+        stand.venue.place_entry(stand.entry(quantity=4))
+        stand.book.fill_share = Decimal("0.5")
+        report = stand.venue.place_exit(stand.exit(4))
+        assert (report.state, report.filled) == (OrderState.PARTIALLY_FILLED, Decimal(2))
 
 
 class TestLogins:
