@@ -99,6 +99,11 @@ def readiness(account: AccountKey, settings: Settings) -> Armed | DryBecause:
     return Armed(account=account, login=login)
 
 
+def is_armed(account: AccountKey, settings: Settings) -> bool:
+    """Return whether the account's entries go out live."""
+    return isinstance(arming(account, settings), Armed)
+
+
 def arming_problems(settings: Settings) -> Iterator[Problem]:
     """Warn of each routed account that its owner would have live and that stays dry, with all that is in the way.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from config.settings import Settings
 from config.venue_logins import venue_login
@@ -10,6 +11,8 @@ from connectors.live_connector import LiveConnector
 from connectors.platforms.ctrader import CTrader
 from connectors.platforms.dxtrade import DXtrade
 from connectors.platforms.projectx import ProjectX
+from connectors.platforms.template import TemplateVenue
+from connectors.platforms.template_file import VenueTemplate
 from connectors.platforms.tradovate import Tradovate
 from connectors.venue import LiveVenue
 from domain.account import AccountKey
@@ -22,6 +25,9 @@ PLATFORMS: Mapping[str, Callable[[VenueLogin, Mapping[AccountKey, str]], LiveVen
     "dxtrade": DXtrade,
 }
 
+# The platform that is described by a template of the user's own.
+HTTP = "http"
+
 
 def live_logins(accounts: Iterable[AccountKey], settings: Settings) -> dict[AccountKey, tuple[VenueLogin, str]]:
     """Return how armed accounts are reached, each with its name at its platform."""
@@ -33,23 +39,34 @@ def live_logins(accounts: Iterable[AccountKey], settings: Settings) -> dict[Acco
     return found
 
 
-def live_connectors(logins: Mapping[AccountKey, tuple[VenueLogin, str]]) -> dict[AccountKey, LiveConnector]:
-    """Return a connector for each account; accounts with the same login share one. Opens no connection.
+def live_connectors(
+    logins: Mapping[AccountKey, tuple[VenueLogin, str]],
+) -> tuple[dict[AccountKey, LiveConnector], dict[AccountKey, str]]:
+    """Return a connector for each account, and for those that can have none a sentence that says why.
 
-    The text beside a login is the account's name at the platform. Raises ValueError for a platform that is not known
-    and for a template that cannot be read.
+    Accounts with the same login share a connector. The text beside a login is the account's name at the platform.
+    Opens no connection.
     """
     shared: dict[VenueLogin, dict[AccountKey, str]] = {}
     for account, (login, name) in logins.items():
         shared.setdefault(login, {})[account] = name
     found: dict[AccountKey, LiveConnector] = {}
+    failed: dict[AccountKey, str] = {}
     for login, names in shared.items():
-        connector = LiveConnector(login.firm_code, _venue(login, names), login.secrets())
-        found |= dict.fromkeys(names, connector)
-    return found
+        try:
+            connector = LiveConnector(login.firm_code, _venue(login, names), login.secrets())
+        except (ValueError, OSError) as error:
+            # One template that is wrong must not keep the other accounts from closing what they hold.
+            failed |= dict.fromkeys(names, str(error))
+        else:
+            found |= dict.fromkeys(names, connector)
+    return found, failed
 
 
 def _venue(login: VenueLogin, names: Mapping[AccountKey, str]) -> LiveVenue:
+    if login.platform == HTTP:
+        template = VenueTemplate.from_json(Path(login.template or "").read_text(encoding="utf-8"))
+        return TemplateVenue(login, names, template)
     if login.platform not in PLATFORMS:
-        raise ValueError(f"{login.platform} is no platform with a connector; there are {', '.join(PLATFORMS)}, http")
+        raise ValueError(f"{login.platform} is no platform with a connector; there are {', '.join(PLATFORMS)}, {HTTP}")
     return PLATFORMS[login.platform](login, names)

@@ -24,6 +24,7 @@ class Capabilities:
     ``lookup_by_tag``: an order is found by it. ``complete_list``: the list of orders has every order of the account, so
     that one which is missing ``settling_seconds`` after its call was certainly never taken. ``brackets``: the
     protective stop travels with the entry. ``reduce_only``: the venue itself keeps an exit from turning a position.
+    ``single_session``: a second login may end the first one's session, so one process at a time may speak to it.
     """
 
     client_tag: bool
@@ -33,6 +34,7 @@ class Capabilities:
     settling_seconds: float | None
     brackets: bool
     reduce_only: bool
+    single_session: bool = False
 
     @property
     def proves_absence(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -30,7 +30,7 @@ WRITE_TRIES = 200
 class Dispatcher:
     """Serves the planned legs of ``connectors``' accounts from a thread, each call in a thread of a pool.
 
-    ``ready`` says which accounts may enter already; exits wait for nobody. ``lease`` in seconds: legs whose process
+    ``serves`` says which accounts this process sends for, ``ready`` which of them may enter already. ``lease`` in seconds: legs whose process
     is lost become UNRESOLVED after it. ``settled`` is called with every leg that was answered.
     """
 
@@ -40,7 +40,8 @@ class Dispatcher:
         connectors: Mapping[AccountKey, LiveConnector],
         sender: Sender,
         *,
-        ready: Callable[[], list[AccountKey]],
+        serves: Callable[[], Collection[AccountKey]],
+        ready: Callable[[], Collection[AccountKey]],
         settled: Callable[[LedgerOrder], None],
         lease: float,
         poll_interval: float,
@@ -49,6 +50,7 @@ class Dispatcher:
         self._ledger = ledger
         self._connectors = connectors
         self._sender = sender
+        self._serves = serves
         self._ready = ready
         self._settled = settled
         self._lease = lease
@@ -130,7 +132,7 @@ class Dispatcher:
         )
         for order in claimed:
             self._hand_over(order, partial(self._send_entry, order))
-        exits = self._ledger.exits_due(self._connectors, limit=max(0, free - len(claimed)))
+        exits = self._ledger.exits_due(self._serves(), limit=max(0, free - len(claimed)))
         for order in exits:
             taken = self._ledger.claim_exit(order, connector_row, lease=self._lease)
             if taken is not None and taken.order.state is OrderState.SENDING:

@@ -36,7 +36,7 @@ class FactBook:
     """The routed accounts with their rules, compiled once; their state is asked for each decision.
 
     ``dry_run`` makes every account dry, whatever ``config.arming`` says of it. ``halts`` and ``out_of_sync`` read what
-    holds now. ``clock`` gives Unix seconds.
+    holds now; ``unreachable``: armed accounts without a connector, which stay dry. ``clock`` gives Unix seconds.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class FactBook:
         dry_run: bool,
         halts: Callable[[], Sequence[Halt]] = tuple,
         out_of_sync: Callable[[], Mapping[AccountKey, str]] = dict,
+        unreachable: Collection[AccountKey] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._read_halts = halts
@@ -60,7 +61,13 @@ class FactBook:
         self.firms = tuple(
             FirmFacts(code=code, risk_rules=get_firm_risk_rules(code, settings=settings)) for code in codes
         )
-        self.accounts = tuple(_configured(account, settings, dry_run=dry_run) for account in settings.accounts)
+        configured = (_configured(account, settings, dry_run=dry_run) for account in settings.accounts)
+        self.accounts = tuple(
+            replace(account, dry_reason=DryReason.NO_CONNECTOR)
+            if account.dry_reason is None and account.key in unreachable
+            else account
+            for account in configured
+        )
         self.live = tuple(account.key for account in self.accounts if account.dry_reason is None)
         self.rule_sets = {account.key: account.metadata["rule_set"] for account in self.accounts}
 

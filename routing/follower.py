@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -60,23 +60,23 @@ class Follower:
             with self._lock:
                 self._own.add(order.id)
 
-    def round(self, *, leads: bool) -> None:
-        """Look at every leg whose turn it is; does not wait for the venues. Raises DatabaseUnavailable."""
+    def round(self, *, leads: bool, serves: Collection[AccountKey]) -> None:
+        """Look at every leg of ``serves`` whose turn it is; does not wait for venues. Raises DatabaseUnavailable."""
         if leads:
             self._take_over_lost()
         if not leads and not self._own:
             return
-        orders = self._ledger.unsettled(self._connectors)
+        orders = self._ledger.unsettled(serves)
         with self._lock:
             self._own &= {order.id for order in orders}
             own = set(self._own)
-        waiting = self._ledger.waiting_exits(self._connectors) if orders else set()
+        waiting = self._ledger.waiting_exits(serves) if orders else set()
         for order in orders:
             if leads or order.id in own:
                 closing = order.purpose is Purpose.ENTRY and (order.trade_id, order.account) in waiting
                 self._look(order, self._pause(order, closing=closing), partial(self._follow, order, closing=closing))
         if leads:
-            for order in self._ledger.open_entries(self._connectors):
+            for order in self._ledger.open_entries(serves):
                 connector = self._connectors[order.account]
                 if order.stop_price is not None and connector.capabilities.brackets:
                     self._look(order, STOP_PAUSE_SECONDS, partial(self._look_at_stop, order))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from connectors.live_connector import LiveConnector
@@ -42,9 +42,9 @@ class HaltRunner:
         self._submit = submit
         self._logger = logger
 
-    def round(self) -> None:
-        """Take what is to be done; does not wait for the venues. Raises DatabaseUnavailable."""
-        for action in self._halts.claim_actions(self._connectors, lease=LEASE_SECONDS):
+    def round(self, serves: Collection[AccountKey]) -> None:
+        """Take what is to be done at ``serves``; does not wait for the venues. Raises DatabaseUnavailable."""
+        for action in self._halts.claim_actions(serves, lease=LEASE_SECONDS):
             self._submit(partial(self._carry_out, action))
 
     def _carry_out(self, action: HaltAction) -> None:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from functools import partial
 
 from config.policies import policy_rows
 from config.settings import Settings
@@ -57,6 +57,7 @@ class OrderService:
         self._connectors = dict(connectors)
         self._logger = logger
         self._leads: Leads | None = None
+        self._leading = False
         sender = Sender(
             retry=RetryPolicy(max_attempts=settings.send_max_attempts, base=settings.send_retry_base),
             clock=utc_now,
@@ -67,6 +68,7 @@ class OrderService:
             self.ledger,
             connectors,
             sender,
+            serves=self._serves,
             ready=self._ready,
             settled=self._sent,
             lease=settings.task_lease,
@@ -116,8 +118,18 @@ class OrderService:
         """Look for planned legs now."""
         self._dispatcher.wake()
 
+    def _serves(self) -> list[AccountKey]:
+        """Return the accounts that this process may speak for: where one session is all, only the leader does."""
+        leading = self._leading
+        return [
+            account
+            for account, connector in self._connectors.items()
+            if leading or not connector.capabilities.single_session
+        ]
+
     def _ready(self) -> list[AccountKey]:
-        return self._reconciler.ready()
+        ready = set(self._reconciler.ready())
+        return [account for account in self._serves() if account in ready]
 
     def _sent(self, order: LedgerOrder) -> None:
         self._follower.sent(order)
@@ -131,15 +143,16 @@ class OrderService:
                     self.ledger.know(self._connectors)
                     self.ledger.keep_acknowledgements(self._acknowledged)
                     known = True
-                leads = self._leads is None or self._leads.is_leader()
-                self._guarded(lambda leads=leads: self._reconciler.round(leads=leads))  # type: ignore[misc]
-                self._guarded(lambda leads=leads: self._follower.round(leads=leads))  # type: ignore[misc]
-                self._guarded(self._halt_runner.round)
+                self._leading = self._leads is None or self._leads.is_leader()
+                serves = self._serves()
+                self._guarded(partial(self._reconciler.round, leads=self._leading, serves=serves))
+                self._guarded(partial(self._follower.round, leads=self._leading, serves=serves))
+                self._guarded(partial(self._halt_runner.round, serves))
                 failures = 0
             except DatabaseUnavailable as error:
                 failures += 1
-                with suppress(ValueError):
-                    self._logger.warning("Orders have no database: %s", error, extra={"event": "database_away"})
+                self._leading = False
+                self._logger.warning("Orders have no database: %s", error, extra={"event": "database_away"})
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from account_engine import AccountStateManager
+from config.arming import is_armed
 from config.settings import Settings
 from connectors import Connector, connector_for
 from connectors.live import live_connectors, live_logins
@@ -67,7 +68,7 @@ def router_parts(
 ) -> RouterParts:
     """Return the parts for these settings; ``worker`` is this process's name in queue and ledger.
 
-    Raises ValueError where an armed account's venue cannot be made, as from a template that cannot be read.
+    An armed account whose connector cannot be made, as from a template that is none, stays in dry-run and is logged.
     """
     halts = None if database is None else HaltRecord(database)
 
@@ -77,13 +78,23 @@ def router_parts(
     def accounts_out_of_sync() -> dict[AccountKey, str]:
         return {} if database is None else out_of_sync(database)
 
-    book = FactBook(settings, states, dry_run=dry_run, halts=halts_in_force, out_of_sync=accounts_out_of_sync)
+    wanted = [] if dry_run else [account for account in settings.accounts if is_armed(account, settings)]
+    live, failed = live_connectors(live_logins(wanted, settings))
+    for account, why in failed.items():
+        logger.error("%s stays in dry-run: %s", account, why, extra={"event": "no_connector"})
+    book = FactBook(
+        settings,
+        states,
+        dry_run=dry_run,
+        halts=halts_in_force,
+        out_of_sync=accounts_out_of_sync,
+        unreachable=failed,
+    )
     dry = {
         account.key: connector_for(account.key.firm_code, dry_reason=account.dry_reason)
         for account in book.accounts
         if account.dry_reason is not None
     }
-    live = live_connectors(live_logins(book.live, settings))
     orders = None
     if database is not None and live:
         orders = OrderService(settings, database, live, worker=worker, logger=logger)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 
 from connectors.live_connector import LiveConnector
@@ -51,10 +51,10 @@ class Reconciler:
         with self._lock:
             return sorted(self._ready)
 
-    def round(self, *, leads: bool) -> None:
-        """Reconcile every account whose turn it is; does not wait for the venues."""
+    def round(self, *, leads: bool, serves: Collection[AccountKey]) -> None:
+        """Reconcile every account of ``serves`` whose turn it is; does not wait for the venues."""
         now = time.monotonic()
-        for account in self._connectors:
+        for account in serves:
             with self._lock:
                 wanted = leads or account not in self._ready
                 if not wanted or account in self._busy or now < self._due.get(account, now):

@@ -57,6 +57,8 @@ class Tradovate:
         settling_seconds=20.0,
         brackets=True,
         reduce_only=False,
+        # A fresh login can end a session that is running.
+        single_session=True,
     )
 
     def __init__(self, login: VenueLogin, accounts: Mapping[AccountKey, str]) -> None:
