@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 from connectors.deadline import not_after
@@ -27,11 +28,19 @@ SENDABLE_PART_OF_LEASE = 0.5
 WRITE_TRIES = 200
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """The accounts that a process sends for: exits wait for nobody, entries until their account is reconciled."""
+
+    exits: Collection[AccountKey]
+    entries: Collection[AccountKey]
+
+
 class Dispatcher:
     """Serves the planned legs of ``connectors``' accounts from a thread, each call in a thread of a pool.
 
-    ``serves`` says which accounts this process sends for, ``ready`` which of them may enter already. ``lease`` in seconds: legs whose process
-    is lost become UNRESOLVED after it. ``settled`` is called with every leg that was answered.
+    ``admitted`` says whose exits this process sends now, and whose entries. ``lease`` in seconds: legs whose process is
+    lost become UNRESOLVED after it. ``settled`` is called with every leg that was answered.
     """
 
     def __init__(
@@ -40,8 +49,7 @@ class Dispatcher:
         connectors: Mapping[AccountKey, LiveConnector],
         sender: Sender,
         *,
-        serves: Callable[[], Collection[AccountKey]],
-        ready: Callable[[], Collection[AccountKey]],
+        admitted: Callable[[], Admitted],
         settled: Callable[[LedgerOrder], None],
         lease: float,
         poll_interval: float,
@@ -50,8 +58,7 @@ class Dispatcher:
         self._ledger = ledger
         self._connectors = connectors
         self._sender = sender
-        self._serves = serves
-        self._ready = ready
+        self._admitted = admitted
         self._settled = settled
         self._lease = lease
         self._poll_interval = poll_interval
@@ -125,14 +132,15 @@ class Dispatcher:
                 self._woken.wait(self._poll_interval)
 
     def _round(self) -> bool:
+        admitted = self._admitted()
         free = self._size - len(self._held())
         # A third of the threads is kept for exits.
         claimed, _ = self._ledger.claim_entries(
-            self._ready(), connector_row, limit=max(0, free - self._size // 3), lease=self._lease
+            admitted.entries, connector_row, limit=max(0, free - self._size // 3), lease=self._lease
         )
         for order in claimed:
             self._hand_over(order, partial(self._send_entry, order))
-        exits = self._ledger.exits_due(self._serves(), limit=max(0, free - len(claimed)))
+        exits = self._ledger.exits_due(admitted.exits, limit=max(0, free - len(claimed)))
         for order in exits:
             taken = self._ledger.claim_exit(order, connector_row, lease=self._lease)
             if taken is not None and taken.order.state is OrderState.SENDING:

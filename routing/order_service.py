@@ -18,7 +18,7 @@ from database.queue import TaskQueue
 from database.reconciliation import ReconciliationRecord
 from domain.account import AccountKey
 from domain.ledger import LedgerOrder
-from routing.dispatcher import Dispatcher
+from routing.dispatcher import Admitted, Dispatcher
 from routing.follower import Follower
 from routing.halt_runner import HaltRunner
 from routing.leader_loop import Leads
@@ -68,8 +68,7 @@ class OrderService:
             self.ledger,
             connectors,
             sender,
-            serves=self._serves,
-            ready=self._ready,
+            admitted=self._admitted,
             settled=self._sent,
             lease=settings.task_lease,
             poll_interval=settings.poll_interval,
@@ -127,9 +126,9 @@ class OrderService:
             if leading or not connector.capabilities.single_session
         ]
 
-    def _ready(self) -> list[AccountKey]:
-        ready = set(self._reconciler.ready())
-        return [account for account in self._serves() if account in ready]
+    def _admitted(self) -> Admitted:
+        serves, ready = self._serves(), set(self._reconciler.ready())
+        return Admitted(exits=serves, entries=[account for account in serves if account in ready])
 
     def _sent(self, order: LedgerOrder) -> None:
         self._follower.sent(order)
