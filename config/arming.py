@@ -104,6 +104,15 @@ def is_armed(account: AccountKey, settings: Settings) -> bool:
     return isinstance(arming(account, settings), Armed)
 
 
+def may_still_close(account: AccountKey, settings: Settings) -> bool:
+    """Return whether an account that is not armed may all the same close what it opened when it was.
+
+    So it is where something is missing or not acknowledged. The owner's own switches are orders and hold for exits, too.
+    """
+    answer = arming(account, settings)
+    return isinstance(answer, DryBecause) and answer.reason in {DryReason.NOT_ARMED, DryReason.POLICY}
+
+
 def arming_problems(settings: Settings) -> Iterator[Problem]:
     """Warn of each routed account that its owner would have live and that stays dry, with all that is in the way.
 

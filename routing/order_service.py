@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 from config.policies import policy_rows
@@ -35,7 +35,8 @@ ROUND_SECONDS = 0.2
 class OrderService:
     """Sends, follows, reconciles, halts. ``leadership``: of several processes one looks after what has no owner.
 
-    Nothing runs before ``start``; then accounts that are reconciled may enter, and exits go out at once.
+    Nothing runs before ``start``; then those of ``entering`` that are reconciled may enter, and exits of all accounts
+    go out at once. An account that may only close is not spoken to before there is something to close.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class OrderService:
         database: Database,
         connectors: Mapping[AccountKey, LiveConnector],
         *,
+        entering: Collection[AccountKey],
         worker: str,
         logger: logging.Logger,
     ) -> None:
@@ -51,8 +53,9 @@ class OrderService:
         self._acknowledged = [
             row
             for row in policy_rows(settings)
-            if row["acknowledgement"] and AccountKey(row["firm_code"], row["program_id"]) in connectors
+            if row["acknowledgement"] and AccountKey(row["firm_code"], row["program_id"]) in entering
         ]
+        self._entering = tuple(entering)
         self._database = database
         self._connectors = dict(connectors)
         self._logger = logger
@@ -111,7 +114,7 @@ class OrderService:
 
     def desk(self, queue: TaskQueue) -> OrderDesk:
         """Return what decides tasks for these accounts and plans their legs."""
-        return OrderDesk(self._database, self.ledger, queue, tuple(self._connectors), planned=self.wake)
+        return OrderDesk(self._database, self.ledger, queue, self._entering, planned=self.wake)
 
     def wake(self) -> None:
         """Look for planned legs now."""
@@ -144,7 +147,8 @@ class OrderService:
                     known = True
                 self._leading = self._leads is None or self._leads.is_leader()
                 serves = self._serves()
-                self._guarded(partial(self._reconciler.round, leads=self._leading, serves=serves))
+                entering = [account for account in serves if account in self._entering]
+                self._guarded(partial(self._reconciler.round, leads=self._leading, serves=entering))
                 self._guarded(partial(self._follower.round, leads=self._leading, serves=serves))
                 self._guarded(partial(self._halt_runner.round, serves))
                 failures = 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from account_engine import AccountStateManager
-from config.arming import is_armed
+from config.arming import is_armed, may_still_close
 from config.settings import Settings
 from connectors import Connector, connector_for
 from connectors.live import live_connectors, live_logins
@@ -24,11 +24,15 @@ from routing.processor import LiveOrders, TaskProcessor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouterParts:
-    """A router's parts. ``orders`` is None where no account trades live, or there is no database to record orders."""
+    """A router's parts. ``orders`` is None where no account trades live, or there is no database to record orders.
+
+    ``closing``: accounts that are not armed, but whose venue can be reached to close what they hold from before.
+    """
 
     book: FactBook
     dry: Mapping[AccountKey, Connector]
     live: Mapping[AccountKey, LiveConnector]
+    closing: tuple[AccountKey, ...]
     orders: OrderService | None
     dry_run: bool
 
@@ -50,7 +54,7 @@ class RouterParts:
             logger=logger,
             before_entries=before_entries,
             live=LiveOrders(
-                accounts=tuple(self.live),
+                accounts=(*self.live, *self.closing),
                 entry_lifetime=settings.entry_max_age,
                 exit_lifetime=settings.exit_max_age,
             ),
@@ -82,6 +86,8 @@ def router_parts(
     live, failed = live_connectors(live_logins(wanted, settings))
     for account, why in failed.items():
         logger.error("%s stays in dry-run: %s", account, why, extra={"event": "no_connector"})
+    slipped = [] if dry_run else [account for account in settings.accounts if may_still_close(account, settings)]
+    closing, _ = live_connectors(live_logins(slipped, settings))
     book = FactBook(
         settings,
         states,
@@ -96,6 +102,8 @@ def router_parts(
         if account.dry_reason is not None
     }
     orders = None
-    if database is not None and live:
-        orders = OrderService(settings, database, live, worker=worker, logger=logger)
-    return RouterParts(book=book, dry=dry, live=live, orders=orders, dry_run=dry_run)
+    if database is not None and (live or closing):
+        orders = OrderService(
+            settings, database, {**live, **closing}, entering=tuple(live), worker=worker, logger=logger
+        )
+    return RouterParts(book=book, dry=dry, live=live, closing=tuple(closing), orders=orders, dry_run=dry_run)

@@ -227,7 +227,9 @@ class TaskProcessor:
     ) -> dict[str, Any]:
         entries = [] if view is None else view.open_entries(order.trade_id, account)
         held = f"{sum(entry.open_quantity for entry in entries)} contracts of this trade may be open here"
-        if facts is not None and facts.dry_reason is not None:
+        # What was opened live is closed live, also where a slip in the settings has disarmed the account since.
+        closes_live = bool(entries) and account in self._live.accounts
+        if facts is not None and facts.dry_reason is not None and not closes_live:
             row = self._connectors[account].send_exit_order(Leg(account=account, order=order, contracts=None)).as_row()
             return {**row, "message": f"{held}; dry-run sends nothing."} if entries else row
         if account not in self._live.accounts:

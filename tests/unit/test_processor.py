@@ -375,6 +375,15 @@ def test_a_dry_account_that_holds_the_trade_says_that_nothing_was_sent() -> None
     assert row["message"] == "2 contracts of this trade may be open here; dry-run sends nothing."
 
 
+def test_what_was_opened_live_is_closed_live_after_a_slip_in_the_settings() -> None:
+    bench = live(APEX_5_MAX_DRAWDOWN="a lot")
+    bench.processor._live = LiveOrders(accounts=(APEX_5,))
+    assert bench.exit().legs == ()
+    bench.holds(APEX_5)
+    assert [leg.account for leg in bench.exit().legs] == [APEX_5]
+    assert bench.rows()[2]["reason"] == "NOT_ARMED"
+
+
 def test_entries_of_one_batch_see_what_was_just_approved() -> None:
     bench = live(APEX_5_MAX_CONTRACTS="3")
     first, second = bench.rows()[2], bench.rows()[2]
