@@ -157,14 +157,21 @@ def test_the_contract_of_an_unknown_symbol_is_pointed_out_and_stops_nothing() ->
     assert [problem.variable for problem in settings.warnings] == ["SMART_CONTRACT", "NQX_CONTRACT"]
 
 
+def test_a_misspelt_setting_of_an_account_is_told_of_once() -> None:
+    settings = settings_of(APEX_1_MAX_CONTRACT="5", WEBHOOK_SECRET="s")
+    assert [problem.variable for problem in settings.problems] == ["APEX_1_MAX_CONTRACT"]
+    assert "did you mean APEX_1_MAX_CONTRACTS" in settings.problems[0].message
+
+
 # CFDs
 
 
 def test_a_venue_of_cfds_trades_what_the_map_names() -> None:
-    own = {"FTMO_SYMBOL_MAP": " NQ = US100.cash * 20 ,ES=US500.cash*50, EURUSD=EURUSD.x*0.5"}
+    own = {"FTMO_SYMBOL_MAP": " NQ = US100.cash * 20 ,ES=US500.cash*50, EURUSD=EURUSD.x*0.5,GC=XAUUSD*1"}
     mapped = Contract(root="NQ", symbol="US100.cash", lots=Decimal(20))
     assert [at("FTMO", text, own) for text in ("NQ", "NQ1!", "CME_MINI:NQZ2026", "NQ 12-26")] == [mapped] * 4
     assert at("FTMO", "ES", own) == Contract(root="ES", symbol="US500.cash", lots=Decimal(50))
+    assert at("FTMO", "GC", own) == Contract(root="GC", symbol="XAUUSD", tick_size=Decimal("0.01"))
     assert at("FTMO", "EURUSD", own) == Contract(root="EURUSD", symbol="EURUSD.x", lots=Decimal("0.5"))
 
 

@@ -72,6 +72,7 @@ def under(code: str, automation: str) -> Settings:
         ("BULENOX", "allowed_from_personal_device_only", "unverified"),
         ("BULENOX", "unknown", "unverified"),
         ("BULENOX", "prohibited", "prohibited"),
+        ("BULENOX", "prohibited_via_api", "prohibited_via_api"),
         ("APEX", "unverified", "prohibited"),
         ("APEX", "allowed", "prohibited"),
         ("APEX", "prohibited_via_api", "prohibited"),

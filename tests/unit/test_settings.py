@@ -467,6 +467,22 @@ def test_an_unreadable_pause_pauses() -> None:
     assert [problem.variable for problem in settings.errors] == ["FTMO_1_PAUSED"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "meanwhile"),
+    [
+        ("FTMO_1_STOP_REQUIRED", "entries of FTMO/1 need a stop"),
+        ("FTMO_1_DRY_RUN", "FTMO/1 stays in dry-run"),
+        ("FTMO_DRY_RUN", "FTMO stays in dry-run"),
+        ("EXECUTION_DRY_RUN", "dry-run stays on"),
+        ("FTMO_1_PAUSED", "FTMO/1 counts as paused"),
+        ("FTMO_1_USE_MICROS", "live entries of FTMO/1 are refused"),
+    ],
+)
+def test_what_holds_until_a_switch_can_be_read(variable: str, meanwhile: str) -> None:
+    (problem,) = read(**{variable: "perhaps"}).errors
+    assert f"until it is corrected, {meanwhile}" in problem.message
+
+
 def test_secrets_are_in_no_text() -> None:
     bad_url = {"APEX_API_URL": "ftp://apex-nine.example"}
     settings = read(**SECRETS, **bad_url, FTMO_API_KYE="typo-ten", EXECUTION_DRY_RUN="false")

@@ -79,6 +79,17 @@ def test_a_complete_login_has_every_field_and_the_time_out() -> None:
     assert set(login.secrets()) == {"pw-one", "8", "sec-two"}
 
 
+def test_every_credential_has_its_field() -> None:
+    names = ("USER", "PASSWORD", "KEY", "SECRET", "TOKEN", "DOMAIN")
+    environ = {f"FTMO_API_{name}": name.lower() for name in names}
+    login = venue_login(FTMO_1, settings_of(**environ, FTMO_API_URL="wss://x.test", FTMO_1_ACCOUNT_NAME="7"))
+    assert isinstance(login, VenueLogin)
+    assert {name: getattr(login, name) for name in map(str.lower, names)} == {
+        name: name for name in map(str.lower, names)
+    }
+    assert (login.platform, login.firm_code, login.template) == ("ctrader", "FTMO", None)
+
+
 def test_what_is_set_for_the_account_goes_before_its_firm_field_by_field() -> None:
     own = {"APEX_2_ACCOUNT_NAME": "APEX-2", "APEX_2_API_USER": "other", "APEX_2_API_PASSWORD": "pw-three"}
     settings = settings_of(**TRADOVATE, **own)
