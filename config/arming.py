@@ -107,7 +107,7 @@ def is_armed(account: AccountKey, settings: Settings) -> bool:
 def may_still_close(account: AccountKey, settings: Settings) -> bool:
     """Return whether an account that is not armed may all the same close what it opened when it was.
 
-    So it is where something is missing or not acknowledged. The owner's own switches are orders and hold for exits, too.
+    So it is where something is missing or not acknowledged. The owner's own switches hold for exits, too.
     """
     answer = arming(account, settings)
     return isinstance(answer, DryBecause) and answer.reason in {DryReason.NOT_ARMED, DryReason.POLICY}
