@@ -164,6 +164,10 @@ def test_each_reason_by_itself(changes: dict[str, str | None], reason: DryReason
     assert (answer.reason, answer.missing) == (reason, (variable,))
 
 
+def test_a_plain_permission_needs_no_answer() -> None:
+    assert isinstance(arming(FTMO_1, settings_of(FTMO_1_POLICY_ACK=None)), Armed)
+
+
 def test_of_several_reasons_the_first_is_told() -> None:
     causes: list[dict[str, str | None]] = [
         {"EXECUTION_DRY_RUN": "true"},

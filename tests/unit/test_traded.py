@@ -355,6 +355,7 @@ def test_the_facts_of_an_account_are_those_of_its_settings() -> None:
         months={"NQ": ContractMonth(year=2027, month_code="H")},
         pairs=(SymbolPair(symbol="NQ", at_venue="X", lots=Decimal(20)),),
     )
+    assert gathered(APEX_1_USE_MICROS="false").use_micros is False
     none = gathered(APEX_PLATFORM="none")
     assert (none.contract_terms, none.venue_carries_stop) == (None, None)
 
