@@ -25,6 +25,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.platforms.projectx_answers import SIDES, Row, decimal_of, report_of
+from connectors.platforms.projectx_brackets import Parents
 from connectors.platforms.projectx_entry import Entries
 from connectors.platforms.projectx_exit import Exits
 from connectors.platforms.projectx_flatten import Flattening, kind_of
@@ -33,7 +34,6 @@ from connectors.platforms.projectx_orders import LOOKS, Orders, open_size
 from connectors.platforms.projectx_positions import Positions, quantity_of
 from connectors.platforms.projectx_protection import find_stop
 from connectors.platforms.projectx_session import CALLS_PER_MINUTE, Session
-from connectors.platforms.projectx_stops import Parents
 from connectors.tickets import EntryTicket, ExitTicket, VenueLogin
 from connectors.venue import STOP_OF, Capabilities, NotSent, OrderReport, Position, Unclear, WorkingOrder
 from domain.account import AccountKey
@@ -93,9 +93,7 @@ class ProjectX:
         account_id = self._names.account(account)
         if client_order_id.endswith(STOP_OF):
             return find_stop(self._orders, account_id, client_order_id, sent_at)
-        row = None if order_id is None else self._orders.by_id(account_id, order_id)
-        if row is None or row.get("customTag") not in (client_order_id, None):
-            row = self._orders.by_tag(account_id, client_order_id, sent_at)
+        row = self._orders.find(account_id, client_order_id, sent_at, order_id)
         if row is None and order_id is not None:
             raise Unclear(f"order {order_id} of {client_order_id} is no longer on the venue's record")
         return None if row is None else report_of(row)

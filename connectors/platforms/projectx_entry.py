@@ -17,11 +17,11 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 from connectors.platforms.projectx_answers import SIDE_CODES, Kind, Row, Status, report_of, status_of
+from connectors.platforms.projectx_brackets import Parents, arrived_at, is_stop_of
 from connectors.platforms.projectx_names import Instrument, Names, nothing_sent
 from connectors.platforms.projectx_orders import Orders, is_open
 from connectors.platforms.projectx_placing import Placing, contracts, market_order
 from connectors.platforms.projectx_session import Call
-from connectors.platforms.projectx_stops import Parents, arrived_at, is_stop_of
 from connectors.tickets import EntryTicket
 from connectors.venue import NotSent, OrderReport, Unclear
 from domain.order_state import OrderState, Side

@@ -20,12 +20,13 @@ from dataclasses import replace
 from decimal import Decimal
 
 from connectors.platforms.projectx_answers import SIDE_CODES, report_of
+from connectors.platforms.projectx_brackets import Parents
 from connectors.platforms.projectx_names import Names, nothing_sent
 from connectors.platforms.projectx_orders import Orders
 from connectors.platforms.projectx_placing import Placing, contracts, market_order
 from connectors.platforms.projectx_positions import Positions
 from connectors.platforms.projectx_session import Call
-from connectors.platforms.projectx_stops import Parents, Reduced, Stops
+from connectors.platforms.projectx_stops import Reduced, Stops
 from connectors.tickets import ExitTicket
 from connectors.venue import NotSent, OrderReport, Unclear
 from domain.order_state import FINAL, OrderState, Side
@@ -75,9 +76,10 @@ class Exits:
         with _saying(reduced):
             sent = self._placing.send(body)
         report = self._settled(account_id, sent)
-        self._stops.cancel_again(account_id, reduced)
-        if report.state is OrderState.REJECTED and reduced.touched:
-            reduced.notes.append(_lost(reduced))
+        if report.state is not OrderState.REJECTED:
+            self._stops.cancel_again(account_id, reduced)
+        elif reduced.lost:
+            reduced.notes.append(reduced.lost)
         return _told(report, reduced)
 
     def _held(self, account_id: int, contract_id: str, side: Side, *, late: bool = False) -> int:
@@ -122,16 +124,12 @@ def _saying(reduced: Reduced) -> Iterator[None]:
     try:
         yield
     except (NotSent, Unclear) as error:
-        if not reduced.touched:
+        if not reduced.lost:
             raise
-        message = f"{error}; {_lost(reduced)}"
+        message = f"{error}; {reduced.lost}"
         if isinstance(error, Unclear):
             raise Unclear(message, error.raw) from error
         raise NotSent(message, final=error.final, retry_after=error.retry_after) from error
-
-
-def _lost(reduced: Reduced) -> str:
-    return f"protective orders were cancelled or made smaller before: {', '.join(reduced.touched)}"
 
 
 def _told(report: OrderReport, reduced: Reduced) -> OrderReport:

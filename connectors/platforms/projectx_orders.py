@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -100,11 +101,16 @@ class Orders:
             raise Unclear(f"{ORDER_BY_ID}: not order {order_id}", reply.fields)
         return row
 
-    def by_tag(self, account_id: int, tag: str, since: datetime) -> Row | None:
+    def find(self, account_id: int, tag: str, since: datetime, order_id: str | None = None) -> Row | None:
         """Return the order of a tag, None where the complete list does not have it.
 
-        Raises Unclear where it is not in a list that may be incomplete.
+        Where its number is known too it is asked for by that, and one that carries another tag is not it. Raises
+        Unclear where it is not in a list that may be incomplete.
         """
+        with suppress(Unclear):
+            row = None if order_id is None else self.by_id(account_id, order_id)
+            if row is not None and row.get("customTag") in (tag, None):
+                return row
         listing = self.since(account_id, since)
         row = listing.tagged(tag)
         if row is None and not listing.complete:
@@ -123,9 +129,7 @@ class Orders:
             if self.at_rest(account_id, order_id):
                 return None
             raise
-        if refused is None or refused.name == "OrderNotFound" or self.at_rest(account_id, order_id):
-            return None
-        return refused
+        return None if refused is None or self.at_rest(account_id, order_id) else refused
 
     def resize(self, account_id: int, row: Row, size: int) -> Refusal | None:
         """Change a working order's size; return why the venue would not.

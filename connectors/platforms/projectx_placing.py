@@ -90,12 +90,8 @@ class Placing:
     def _look(self, account_id: int, tag: str, refused: Refusal) -> OrderReport | None:
         since = datetime.now(UTC) - (FIRST_ORDER_WITHIN if refused.tag_in_use else timedelta(0))
         for _ in self._orders.looks():
-            row = None
             # The number that comes with a tag in use may be the refused order's own, not the first one's.
-            if refused.order_id is not None and not refused.tag_in_use:
-                row = self._orders.by_id(account_id, refused.order_id)
-            if row is None:
-                row = self._orders.by_tag(account_id, tag, since)
+            row = self._orders.find(account_id, tag, since, None if refused.tag_in_use else refused.order_id)
             if row is not None:
                 report = report_of(row)
                 no = str(refused) if report.state is OrderState.REJECTED else f"refused as {refused}, and on record"

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from connectors.platforms.projectx_answers import report_of
+from connectors.platforms.projectx_brackets import is_stop_of
 from connectors.platforms.projectx_orders import Orders
-from connectors.platforms.projectx_stops import is_stop_of
 from connectors.venue import STOP_OF, OrderReport
 
 

@@ -1,45 +1,24 @@
-"""Which protective orders at ProjectX belong to a trade, and how they go before what they protect.
+"""How a trade's protective orders at ProjectX go before what they protect.
 
-A bracket's order names its entry in ``parentOrderId`` (in the API's description without a word on it; live records of
-2026-08 have the entry's number there) and carries a tag of the platform's own, never ours. Closing a position leaves it
-working: on the live service such a stop filled 86 ms after its position had been closed, and opened a new one. So it is
-cancelled, and seen to be cancelled, before the position is closed.
+Closing a position leaves its bracket's orders working: on the live service such a stop filled 86 ms after its position
+had been closed, and opened a new one. So it is cancelled, and seen to be cancelled, before the position is closed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from connectors.platforms.projectx_answers import SIDE_CODES, STOPS, Row
+from connectors.platforms.projectx_brackets import Parents, number_of, of_entries, parent_of
 from connectors.platforms.projectx_orders import Orders, open_size, order_ids
 from connectors.tickets import ExitTicket
 from connectors.venue import NotSent, Unclear
 
-# How far back the entries of an open trade are looked for; and how soon after its entry a bracket's order arrives.
+# How far back the entries of an open trade are looked for.
 TRADE_WITHIN = timedelta(days=7)
-BRACKET_WITHIN = timedelta(seconds=10)
-
-
-class Parents:
-    """The tags of entries by the venue's numbers: as sent by this process, else as the venue has them."""
-
-    def __init__(self) -> None:
-        self._tags: dict[str, str] = {}
-
-    def remember(self, order_id: str, tag: str) -> None:
-        self._tags[order_id] = tag
-
-    def tag_of(self, orders: Orders, account_id: int, order_id: str) -> str | None:
-        """Return an order's tag, None where it has none."""
-        if order_id not in self._tags:
-            row = orders.by_id(account_id, order_id)
-            if row is None or row.get("customTag") is None:
-                return None
-            self._tags[order_id] = str(row["customTag"])
-        return self._tags[order_id]
 
 
 @dataclass(slots=True)
@@ -50,39 +29,17 @@ class Reduced:
     alive: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-
-def parent_of(row: Row) -> str | None:
-    """Return the number of the order that an order belongs to."""
-    parent = row.get("parentOrderId") or row.get("linkedOrderId")
-    return str(parent) if parent else None
-
-
-def is_stop_of(row: Row, entry: Row) -> bool:
-    """Return whether an order is the stop of an entry's bracket.
-
-    Where orders name no parent it is known by what a bracket's stop cannot differ in: the entry's contract, the other
-    side, a stop's type, the entry's size, and an arrival within seconds after the entry's.
-    """
-    if row.get("type") not in STOPS:
-        return False
-    parent = parent_of(row)
-    if parent is not None:
-        return parent == str(entry.get("id"))
-    arrived, entered = arrived_at(row), arrived_at(entry)
-    return (
-        row.get("contractId") == entry.get("contractId")
-        and row.get("side") != entry.get("side")
-        and row.get("size") in (entry.get("size"), entry.get("fillVolume"))
-        and arrived is not None
-        and entered is not None
-        and timedelta(0) <= arrived - entered <= BRACKET_WITHIN
-    )
+    @property
+    def lost(self) -> str | None:
+        """Return what a position that stays open after all is to be told, None where it lost no protection."""
+        gone = [order_id for order_id in self.touched if order_id not in self.alive]
+        return f"protective orders were cancelled or made smaller before: {', '.join(gone)}" if gone else None
 
 
 def sizes(stops: Sequence[Row], keep: int) -> list[tuple[Row, int]]:
     """Return what is to stay of each protective order so that together they close ``keep``; the oldest stay first."""
     planned = []
-    for row in sorted(stops, key=lambda row: int(row["id"])):
+    for row in sorted(stops, key=number_of):
         stays = min(open_size(row), max(keep, 0))
         keep -= stays
         planned.append((row, stays))
@@ -100,16 +57,16 @@ class Stops:
         """Return the working orders that close what a trade's entries opened.
 
         One that names an entry as its parent is that entry's, and no other trade's is ever taken for ours. Where none
-        of ours names one, those without a parent are held against the entries by ``is_stop_of``; each entry has one.
-        Where nothing of the trade is to stay, what is left of an entry that filled in part goes too: it would open the
-        trade again.
+        of ours names one, those without a parent are matched by ``of_entries``. Where nothing of the trade is to stay,
+        what is left of an entry that filled in part goes too: it would open the trade again.
         """
         working = [row for row in self._orders.working(account_id) if row.get("contractId") == contract_id]
         closing = [row for row in working if row.get("side") == SIDE_CODES[ticket.side]]
         stops = [row for row in closing if self._names_entry(account_id, row, ticket.entries)]
         nameless = [row for row in closing if parent_of(row) is None and row.get("type") in STOPS]
         if nameless and not stops:
-            stops = self._like_brackets(account_id, nameless, ticket.entries)
+            listed = self._orders.since(account_id, datetime.now(UTC) - TRADE_WITHIN).rows
+            stops = of_entries(nameless, listed, ticket.entries)
         if ticket.remaining:
             return stops
         return stops + [row for row in working if row not in closing and row.get("customTag") in ticket.entries]
@@ -135,18 +92,15 @@ class Stops:
         reduced.alive += self._unseen(account_id, cancelled)
 
     def cancel_again(self, account_id: int, reduced: Reduced) -> None:
-        """Try once more, after the position is closed, what could not be cancelled before; note what is left."""
-        left = []
+        """Try once more, with the position closed, what could not be cancelled before; note what is left."""
         for order_id in reduced.alive:
-            try:
-                done = self._cancel(account_id, order_id, Reduced())
-            except NotSent:
-                done = False
-            if not done or self._unseen(account_id, [order_id]):
-                left.append(order_id)
-        if left:
-            reduced.notes.append(f"STILL WORKING, WITHOUT A POSITION TO PROTECT: order {', '.join(left)}")
-        reduced.alive = left
+            with suppress(NotSent):
+                self._cancel(account_id, order_id, Reduced())
+        reduced.alive = self._unseen(account_id, reduced.alive)
+        if reduced.alive:
+            reduced.notes.append(
+                f"NOT SEEN TO BE CANCELLED, WITH NOTHING LEFT TO PROTECT: order {', '.join(reduced.alive)}"
+            )
 
     def _cancel(self, account_id: int, order_id: str, reduced: Reduced) -> bool:
         try:
@@ -177,23 +131,3 @@ class Stops:
     def _names_entry(self, account_id: int, row: Row, entries: Collection[str]) -> bool:
         parent = parent_of(row)
         return parent is not None and self._parents.tag_of(self._orders, account_id, parent) in entries
-
-    def _like_brackets(self, account_id: int, nameless: Iterable[Row], entries: Collection[str]) -> list[Row]:
-        listed = self._orders.since(account_id, datetime.now(UTC) - TRADE_WITHIN).rows
-        left = sorted(nameless, key=lambda row: int(row["id"]))
-        found = []
-        for entry in (row for row in listed if row.get("customTag") in entries):
-            stop = next((row for row in left if is_stop_of(row, entry)), None)
-            if stop is not None:
-                left.remove(stop)
-                found.append(stop)
-        return found
-
-
-def arrived_at(row: Mapping[str, Any]) -> datetime | None:
-    """Return when an order arrived, None where that is not told."""
-    try:
-        at = datetime.fromisoformat(str(row.get("creationTimestamp")))
-    except ValueError:
-        return None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

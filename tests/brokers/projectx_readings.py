@@ -15,7 +15,7 @@ from tests.brokers.server import BrokerServer
 TICK = Decimal("0.25")
 CONTRACTS = {"NQZ6": "CON.F.US.ENQ.Z26", "MNQZ6": "CON.F.US.MNQ.Z26", "ESZ6": "CON.F.US.EP.Z26"}
 SYMBOLS = {contract_id: symbol for symbol, contract_id in CONTRACTS.items()}
-TYPES = {"LIMIT": 1, "MARKET": 2, "STOP": 4}
+TYPES = {"LIMIT": 1, "MARKET": 2, "STOP": 4, "TRAILING_STOP": 5}
 STATUSES = {"WORKING": 1, "PARTIAL": 1, "FILLED": 2, "CANCELLED": 3, "REJECTED": 5}
 PENDING_CANCELLATION, SUSPENDED = 7, 8
 MOST_ROWS = 100
@@ -25,6 +25,7 @@ class ProjectXReadings(BrokerServer):
     """The calls that change nothing; accounts of the book are numbered from 101.
 
     ``tells_parents``: orders name their parent. ``total_too_high``: orders that a total counts and no page has.
+    ``filters`` False: the status that orders are asked for is not looked at.
     ``late_positions``: looks at an account's positions that still show none. ``suspends_all``: a bracket's order stays
     suspended when its entry has filled.
     """
@@ -36,6 +37,7 @@ class ProjectXReadings(BrokerServer):
         self.accounts: list[dict[str, Any]] | None = None
         self.tells_parents = True
         self.total_too_high = 0
+        self.filters = True
         self.late_positions = 0
         self.suspends_all = False
         self.cancelling: dict[int, int] = {}
@@ -77,7 +79,7 @@ class ProjectXReadings(BrokerServer):
     def _query(self, body: dict[str, Any]) -> Any:
         chosen = body["filter"]
         listed = [self._row(order) for order in self._of(chosen) if _between(order, _at(chosen.get("createdAfter")))]
-        if chosen.get("statuses"):
+        if chosen.get("statuses") and self.filters:
             listed = [row for row in listed if row["status"] in chosen["statuses"]]
         start = body.get("pageOffset", 0)
         page = listed[start : start + min(body.get("pageSize", MOST_ROWS), MOST_ROWS)]

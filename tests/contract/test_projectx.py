@@ -19,6 +19,7 @@ from domain.account import AccountKey
 from domain.order_state import OrderState, Side
 from tests.brokers.book import Order
 from tests.brokers.projectx_readings import CONTRACTS
+from tests.brokers.server import Fault
 from tests.contract.projectx_stand import (
     ACCOUNT,
     BY_ID,
@@ -85,6 +86,12 @@ def test_an_unknown_status_is_no_state(status: Any) -> None:
         report_of({"id": 7, "status": status, "size": 3, "fillVolume": 0})
 
 
+def test_a_refused_list_is_no_empty_one() -> None:
+    body = {"orders": [], "success": False, "errorCode": 1, "errorMessage": None}
+    with pytest.raises(Unclear, match="AccountNotFound"):
+        rows(QUERY, Reply(status=200, body=body), "orders")
+
+
 @pytest.mark.parametrize("told", [None, {}, {"orders": None}, {"orders": {}}, {"orders": ["x"]}])
 def test_a_list_that_is_missing_is_no_empty_one(told: Any) -> None:
     body = told if told is None else {**told, "success": True, "errorCode": 0}
@@ -120,6 +127,17 @@ def test_a_list_short_of_its_total_proves_no_absence_but_shows_what_is_there(sta
 def test_without_the_complete_list_an_order_is_found_and_absence_never_proved(stand: ProjectXStand) -> None:
     stand.service.absent.add(QUERY)
     stand.venue.place_entry(stand.entry())
+    assert stand.find(TAG).state is OrderState.FILLED
+    with pytest.raises(Unclear):
+        stand.find(NEXT_TAG)
+
+
+@pytest.mark.parametrize(
+    "told", [{"totalCount": None, "orders": [{"id": 5, "status": 2}]}, {}, {"totalCount": 1, "orders": [{"status": 2}]}]
+)
+def test_an_answer_that_is_not_as_described_proves_no_absence(stand: ProjectXStand, told: dict[str, Any]) -> None:
+    stand.venue.place_entry(stand.entry(stop_price=None))
+    stand.service.say(QUERY, {"orders": [], "success": True, "errorCode": 0, **told}, times=2)
     assert stand.find(TAG).state is OrderState.FILLED
     with pytest.raises(Unclear):
         stand.find(NEXT_TAG)
@@ -203,6 +221,15 @@ def test_a_contract_that_is_not_listed_by_that_very_name_is_refused(stand: Proje
     assert stand.sent(PLACE) == []
 
 
+@pytest.mark.parametrize("changes", [{"tickSize": 0}, {"tickSize": None}, {"id": None}])
+def test_a_contract_without_tick_or_id_is_refused(stand: ProjectXStand, changes: dict[str, Any]) -> None:
+    listed = [{"id": "CON.F.US.ENQ.Z26", "name": "NQZ6", "tickSize": Decimal("0.25"), **changes}]
+    stand.service.say("/api/Contract/search", {"contracts": listed, "success": True, "errorCode": 0})
+    with pytest.raises(NotSent) as caught:
+        stand.venue.place_entry(stand.entry())
+    assert caught.value.final
+
+
 def test_a_contracts_id_is_the_venues_own_and_asked_for_once(stand: ProjectXStand) -> None:
     stand.venue.place_entry(stand.entry())
     stand.venue.place_entry(stand.entry(NEXT_TAG))
@@ -223,9 +250,13 @@ def test_positions_and_orders_have_the_contracts_name(stand: ProjectXStand) -> N
     assert (stop.side, stop.quantity, stop.kind) == (Side.SELL, Decimal(3), "STOP")
 
 
-def test_a_name_that_cannot_be_had_keeps_no_position_back(stand: ProjectXStand) -> None:
+@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, None])
+def test_a_name_that_cannot_be_had_keeps_no_position_back(stand: ProjectXStand, fault: Fault | None) -> None:
     stand.book.place(NAME, "MNQZ6", "BUY", Decimal(2))
-    stand.service.absent.add("/api/Contract/searchById")
+    if fault is None:
+        stand.service.absent.add("/api/Contract/searchById")
+    else:
+        stand.service.misbehave(fault, "/api/Contract/searchById")
     (held,) = stand.venue.positions(ACCOUNT)
     assert (held.symbol, held.quantity) == (CONTRACTS["MNQZ6"], Decimal(2))
 
@@ -304,13 +335,22 @@ def test_flatten_cancels_first_and_closes_each_contract_by_a_call_that_only_redu
 def test_what_fails_keeps_nothing_else_in_the_account(stand: ProjectXStand) -> None:
     stand.venue.place_entry(stand.entry())
     stand.book.place(NAME, "ESZ6", "SELL", Decimal(1))
+    stand.book.place(NAME, "ESZ6", "BUY", Decimal(1), kind="STOP", stop_price=Decimal(7000))
     stand.service.refuse(CANCEL, 6, "Follower accounts cannot cancel orders")
     stand.service.refuse(CLOSE_CONTRACT, 4)
 
     with pytest.raises(Unclear, match=r"AccountRejected: Follower accounts.*ContractNotActive") as caught:
         stand.venue.flatten(ACCOUNT)
-    assert caught.value.raw["done"] == ["closed -1 of ESZ6"]
+    assert caught.value.raw["done"] == ["cancelled order 1004: BUY 1 ESZ6 STOP", "closed -1 of ESZ6"]
     assert stand.venue.flatten(ACCOUNT) == ["cancelled order 1002: SELL 3 NQZ6 STOP", "closed 3 of NQZ6"]
+
+
+def test_positions_that_cannot_be_listed_keep_no_order_and_hide_none(stand: ProjectXStand) -> None:
+    stand.venue.place_entry(stand.entry())
+    stand.service.absent.add(POSITIONS)
+    with pytest.raises(Unclear) as caught:
+        stand.venue.flatten(ACCOUNT)
+    assert caught.value.raw["done"] == ["cancelled order 1002: SELL 3 NQZ6 STOP"]
 
 
 def test_orders_that_cannot_be_listed_keep_no_position_open(stand: ProjectXStand) -> None:
@@ -337,10 +377,10 @@ def test_a_position_that_is_gone_meanwhile_is_closed_too(stand: ProjectXStand) -
 
 def test_a_broker_out_of_reach_is_provably_not_reached_by_flatten(stand: ProjectXStand) -> None:
     stand.venue.positions(ACCOUNT)
-    stand.service.stop()
-    venue = stand.open_venue()
-    with pytest.raises(NotSent):
-        venue.flatten(ACCOUNT)
+    stand.service.misbehave(Fault.RATE_LIMIT, QUERY, seconds=30.0)
+    with pytest.raises(NotSent) as caught:
+        stand.venue.flatten(ACCOUNT)
+    assert caught.value.retry_after is not None
 
 
 def test_what_is_relied_on() -> None:
@@ -349,8 +389,27 @@ def test_what_is_relied_on() -> None:
     assert not ProjectX.capabilities.reduce_only
 
 
-def test_an_order_is_asked_for_by_number_once_more_when_the_number_is_unknown(stand: ProjectXStand) -> None:
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, None), (200, {"success": False, "errorCode": 9}), (200, {"success": True, "errorCode": 0, "order": None})],
+)
+def test_an_order_that_is_not_told_by_its_number_is_found_by_its_tag(
+    stand: ProjectXStand, status: int, body: Any
+) -> None:
     stand.venue.place_entry(stand.entry())
-    stand.service.refuse(BY_ID, 9)
+    stand.service.say(BY_ID, body, status=status)
+    found = stand.venue.find_order(ACCOUNT, TAG, sent_at=datetime.now(UTC), order_id="1001")
+    assert found is not None
+    assert found.client_order_id == TAG
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, None), (200, {"order": {"id": 7, "status": 3}, "success": True, "errorCode": 0, "errorMessage": None})],
+)
+def test_an_order_is_not_said_to_be_at_rest_by_another_word(stand: ProjectXStand, status: int, body: Any) -> None:
+    stand.venue.place_entry(stand.entry())
+    stand.service.refuse(CANCEL, 3)
+    stand.service.say(BY_ID, body, status=status)
     with pytest.raises(Unclear):
-        stand.venue.find_order(ACCOUNT, TAG, sent_at=datetime.now(UTC), order_id="1001")
+        stand.venue.cancel_order(ACCOUNT, "1002")

@@ -162,7 +162,7 @@ def test_a_refusal_is_told_by_name_and_message(stand: ProjectXStand, code: int, 
         (200, {"success": False, "errorCode": -1, "errorMessage": None, "orderId": None}),
         (200, {"success": False, "errorCode": 0, "errorMessage": None, "orderId": 5}),
         (200, {"success": False, "errorMessage": None, "orderId": 5}),
-        (200, {"success": True, "errorCode": 2, "errorMessage": None, "orderId": 5}),
+        (200, {"success": True, "errorCode": 3, "errorMessage": None, "orderId": 5}),
         (200, {"success": True, "errorCode": 0, "errorMessage": None, "orderId": None}),
         (200, {"success": "true", "errorCode": 0, "errorMessage": None, "orderId": 5}),
         (200, {"orderId": 5}),
@@ -199,6 +199,8 @@ def test_refused_brackets_are_a_refusal(stand: ProjectXStand, leaves: str) -> No
     report = stand.venue.place_entry(stand.entry())
     assert (report.state, report.message) == (OrderState.REJECTED, f"OrderRejected: {POSITION_BRACKETS}")
     assert (report.order_id is None) is (leaves == "nothing")
+    # A refused order is not looked at for its stop.
+    assert len(stand.sent(QUERY)) == (3 if leaves == "nothing" else 0)
 
 
 def test_an_entry_that_filled_though_its_brackets_were_refused_is_told_as_open_and_unprotected(
@@ -215,9 +217,15 @@ def test_an_entry_that_filled_though_its_brackets_were_refused_is_told_as_open_a
 @pytest.mark.parametrize("leaves", ["recorded", "placed"])
 def test_a_refused_order_that_cannot_be_looked_up_is_unclear(stand: ProjectXStand, leaves: str) -> None:
     stand.service.auto_oco, stand.service.without_auto_oco = False, leaves
-    stand.service.misbehave(Fault.SERVER_ERROR, BY_ID)
+    stand.service.absent |= {BY_ID, QUERY, SEARCH_OPEN}
     with pytest.raises(Unclear, match="Brackets cannot be used"):
         stand.venue.place_entry(stand.entry())
+
+
+def test_a_refused_order_that_is_not_found_by_its_number_is_found_by_its_tag(stand: ProjectXStand) -> None:
+    stand.service.auto_oco, stand.service.without_auto_oco = False, "placed"
+    stand.service.absent.add(BY_ID)
+    assert stand.venue.place_entry(stand.entry()).state is OrderState.FILLED
 
 
 def test_a_look_up_that_finds_no_turn_is_unclear_and_never_not_sent(stand: ProjectXStand) -> None:
@@ -284,6 +292,15 @@ def test_a_second_order_that_stands_refused_on_record_hides_no_first_one(stand: 
     stand.book.orders.insert(0, refused)
     assert stand.find().state is OrderState.FILLED
     assert stand.venue.place_entry(stand.entry()).state is OrderState.FILLED
+
+
+def test_the_number_of_a_second_order_is_not_taken_for_the_first_ones(stand: ProjectXStand) -> None:
+    first = stand.venue.place_entry(stand.entry())
+    stand.book.orders.append(Order(5, NAME, "NQZ6", "BUY", Decimal(3), "MARKET", TAG, status="REJECTED"))
+    told = {"orderId": 5, "success": False, "errorCode": 2, "errorMessage": "Specified custom tag is already in use"}
+    stand.service.say(PLACE, told)
+    again = stand.venue.place_entry(stand.entry())
+    assert (again.state, again.order_id) == (OrderState.FILLED, first.order_id)
 
 
 def test_a_request_that_a_proxy_repeats_is_taken_once_and_told_as_taken(stand: ProjectXStand) -> None:
@@ -367,7 +384,14 @@ def test_a_stop_that_names_no_parent_is_known_by_what_it_is(stand: ProjectXStand
 
 @pytest.mark.parametrize(
     "changes",
-    [{"quantity": Decimal(2)}, {"side": "BUY"}, {"symbol": "MNQZ6"}, {"kind": "LIMIT"}, {"arrived_at": -20.0}],
+    [
+        {"quantity": Decimal(4)},
+        {"side": "BUY"},
+        {"symbol": "MNQZ6"},
+        {"kind": "LIMIT"},
+        {"arrived_at": -20.0},
+        {"arrived_at": 11.0},
+    ],
 )
 def test_an_order_that_is_no_brackets_stop_protects_nothing(stand: ProjectXStand, changes: dict[str, Any]) -> None:
     stand.service.tells_parents = False

@@ -15,6 +15,7 @@ from connectors.venue import NotSent, Unclear
 from domain.order_state import OrderState, Side
 from tests.brokers.server import Fault
 from tests.contract.projectx_stand import (
+    BY_ID,
     CANCEL,
     CLOSE_CONTRACT,
     MODIFY,
@@ -89,6 +90,8 @@ def test_a_partial_exit_of_a_short_trade(stand: ProjectXStand) -> None:
     stand.venue.place_entry(stand.entry(side=Side.SELL))
     stand.venue.place_exit(stand.exit(2, side=Side.BUY, remaining=Decimal(1)))
     assert stand.position() == -1
+    # Whether the service would keep a price that is left out is not known.
+    assert stand.sent(MODIFY) == [{"accountId": 101, "orderId": 1002, "size": 1, "stopPrice": Decimal(16525)}]
     assert [(order.side, order.quantity) for order in stand.book.working(NAME)] == [("BUY", Decimal(1))]
 
 
@@ -111,9 +114,39 @@ def test_of_a_trade_with_two_entries_the_oldest_stops_stay(stand: ProjectXStand)
     stand.venue.place_entry(stand.entry(NEXT_TAG, quantity=2))
     stand.venue.place_exit(stand.exit(1, entries=(TAG, NEXT_TAG), remaining=Decimal(3)))
     assert [order.quantity for order in stand.book.working(NAME)] == [2, 1]
+    assert [body["orderId"] for body in stand.sent(MODIFY)] == [1004]
     stand.venue.place_exit(stand.exit(2, "pr0123456789abcdefgz", entries=(TAG, NEXT_TAG), remaining=Decimal(1)))
     assert [order.quantity for order in stand.book.working(NAME)] == [1]
     assert stand.position() == 1
+
+
+def test_what_stays_protected_is_never_more_than_what_stays(stand: ProjectXStand) -> None:
+    stand.venue.place_entry(stand.entry())
+    stand.book.place(NAME, "NQZ6", "SELL", Decimal(1))
+    stand.venue.place_exit(stand.exit(1, remaining=Decimal(2)))
+    assert [order.quantity for order in stand.book.working(NAME)] == [1]
+    assert stand.position() == 1
+
+
+def test_a_stop_that_filled_in_part_keeps_what_it_has_filled(stand: ProjectXStand) -> None:
+    stand.venue.place_entry(stand.entry(quantity=4))
+    stand.book.fill(stand.stops()[0], Decimal(1))
+    stand.venue.place_exit(stand.exit(1, remaining=Decimal(2)))
+    (stop,) = stand.stops()
+    assert (stop.quantity, stop.filled) == (Decimal(3), Decimal(1))
+
+
+def test_a_trailing_stops_price_is_not_sent_back(stand: ProjectXStand) -> None:
+    stand.venue.place_entry(stand.entry())
+    stand.stops()[0].kind = "TRAILING_STOP"
+    stand.venue.place_exit(stand.exit(1, remaining=Decimal(2)))
+    assert stand.sent(MODIFY) == [{"accountId": 101, "orderId": 1002, "size": 2}]
+
+
+def test_an_entry_that_this_process_sent_is_not_asked_for(stand: ProjectXStand) -> None:
+    stand.venue.place_entry(stand.entry())
+    stand.venue.place_exit(stand.exit(3))
+    assert 1001 not in [body["orderId"] for body in stand.sent(BY_ID)]
 
 
 @pytest.mark.parametrize(
@@ -152,6 +185,50 @@ def test_each_entry_has_one_stop(stand: ProjectXStand) -> None:
     assert statuses(stand) == ["CANCELLED", "CANCELLED"]
 
 
+def test_a_stop_that_was_made_smaller_is_still_its_entrys(stand: ProjectXStand) -> None:
+    stand.service.tells_parents = False
+    stand.venue.place_entry(stand.entry())
+    stand.venue.place_entry(stand.entry(NEXT_TAG, quantity=2))
+    stand.venue.place_exit(stand.exit(2, remaining=Decimal(1)))
+    assert [order.quantity for order in stand.stops()] == [1, 2]
+    stand.venue.place_exit(stand.exit(1, "pr0123456789abcdefgz"))
+    assert statuses(stand) == ["CANCELLED", "WORKING"]
+
+
+def test_stops_that_arrive_after_both_entries_are_each_anothers(stand: ProjectXStand) -> None:
+    stand.service.tells_parents = False
+    stand.service.sets_stops = False
+    for tag in (TAG, NEXT_TAG):
+        stand.venue.place_entry(stand.entry(tag, quantity=2))
+    for entry in stand.book.entries(NAME):
+        stand.service.set_stop(entry, -100)
+    stand.venue.place_exit(stand.exit(2))
+    assert sorted(statuses(stand)) == ["CANCELLED", "WORKING"]
+    stand.venue.place_exit(stand.exit(2, "pr0123456789abcdefgz", entries=(NEXT_TAG,)))
+    assert statuses(stand) == ["CANCELLED", "CANCELLED"]
+
+
+def test_a_stop_after_another_persons_order_is_not_ours(stand: ProjectXStand) -> None:
+    stand.service.tells_parents = False
+    stand.service.sets_stops = False
+    stand.venue.place_entry(stand.entry())
+    theirs = stand.book.place(NAME, "NQZ6", "BUY", Decimal(3))
+    stand.service.set_stop(theirs, -40)
+    stand.venue.place_exit(stand.exit(3))
+    assert statuses(stand) == ["WORKING"]
+
+
+def test_an_order_that_came_to_nothing_has_no_stop(stand: ProjectXStand) -> None:
+    stand.service.tells_parents = False
+    stand.service.sets_stops = False
+    stand.venue.place_entry(stand.entry())
+    entry, refused = stand.book.entries(NAME)[0], stand.book.place(NAME, "NQZ6", "BUY", Decimal(9))
+    refused.status, refused.filled = "REJECTED", Decimal(0)
+    stand.service.set_stop(entry, -100)
+    stand.venue.place_exit(stand.exit(3))
+    assert statuses(stand) == ["CANCELLED"]
+
+
 @pytest.mark.parametrize("tells_parents", [True, False])
 def test_a_persons_own_stop_stays(stand: ProjectXStand, tells_parents: bool) -> None:
     stand.service.tells_parents = tells_parents
@@ -181,6 +258,15 @@ def test_what_is_left_of_an_entry_goes_with_the_whole_trade(
     stand.venue.place_exit(stand.exit(2 - remaining, remaining=Decimal(remaining)))
     assert [order.kind for order in stand.book.working(NAME)] == left
     assert stand.position() == remaining
+
+
+def test_all_rows_of_a_contract_are_what_is_held(stand: ProjectXStand) -> None:
+    stand.book.place(NAME, "NQZ6", "BUY", Decimal(3))
+    row = {"contractId": "CON.F.US.ENQ.Z26", "type": 1, "averagePrice": None}
+    listed = [{**row, "size": 2}, {**row, "size": 1}, {**row, "type": 0, "size": 0}]
+    stand.service.say(POSITIONS, {"positions": listed, "success": True, "errorCode": 0})
+    stand.venue.place_exit(stand.exit(3))
+    assert stand.position() == 0
 
 
 # The market moves meanwhile.
@@ -261,7 +347,15 @@ def test_an_exit_gets_through_though_its_stop_cannot_be_cancelled(stand: Project
     report = stand.venue.place_exit(stand.exit(3))
     assert (report.state, stand.position()) == (OrderState.FILLED, Decimal(0))
     assert "order 1002 was not cancelled: AccountRejected: Live accounts not supported" in (report.message or "")
-    assert "STILL WORKING, WITHOUT A POSITION TO PROTECT: order 1002" in (report.message or "")
+    # A clear no is not waited for.
+    paths = stand.service.paths()
+    assert paths[paths.index("Order/cancel") :][:4] == [
+        "Order/cancel",
+        "Order/searchById",
+        "Position/searchOpen",
+        "Order/place",
+    ]
+    assert "NOT SEEN TO BE CANCELLED, WITH NOTHING LEFT TO PROTECT: order 1002" in (report.message or "")
 
 
 @pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.RESET])
@@ -272,7 +366,24 @@ def test_a_stop_that_could_not_be_cancelled_is_cancelled_after_the_exit(stand: P
     assert (report.state, stand.position()) == (OrderState.FILLED, Decimal(0))
     assert statuses(stand) == ["CANCELLED"]
     assert "whether order 1002 is cancelled is not known" in (report.message or "")
-    assert "STILL WORKING" not in (report.message or "")
+    assert "NOT SEEN" not in (report.message or "")
+
+
+def test_a_stop_that_cannot_be_cancelled_after_the_exit_either_spoils_no_report(stand: ProjectXStand) -> None:
+    stand.venue.place_entry(stand.entry())
+    stand.service.misbehave(Fault.SERVER_ERROR, CANCEL)
+    stand.service.misbehave(Fault.RATE_LIMIT, CANCEL, seconds=0.05)
+    report = stand.venue.place_exit(stand.exit(3))
+    assert (report.state, stand.position()) == (OrderState.FILLED, Decimal(0))
+    assert "NOT SEEN TO BE CANCELLED, WITH NOTHING LEFT TO PROTECT: order 1002" in (report.message or "")
+
+
+def test_a_stop_that_cannot_be_looked_at_is_not_said_to_be_cancelled(stand: ProjectXStand) -> None:
+    stand.venue.place_entry(stand.entry())
+    stand.service.absent.add(BY_ID)
+    report = stand.venue.place_exit(stand.exit(3))
+    assert (report.state, stand.position()) == (OrderState.ACCEPTED, Decimal(0))
+    assert "NOT SEEN TO BE CANCELLED, WITH NOTHING LEFT TO PROTECT: order 1002" in (report.message or "")
 
 
 def test_a_cancellation_whose_answer_was_lost_is_one(stand: ProjectXStand) -> None:
@@ -287,7 +398,7 @@ def test_a_stop_that_is_slow_to_go_does_not_keep_the_exit_back_and_is_told(stand
     stand.service.cancels_after = 1000
     report = stand.venue.place_exit(stand.exit(3))
     assert report.state is OrderState.FILLED
-    assert "STILL WORKING, WITHOUT A POSITION TO PROTECT: order 1002" in (report.message or "")
+    assert "NOT SEEN TO BE CANCELLED, WITH NOTHING LEFT TO PROTECT: order 1002" in (report.message or "")
 
 
 @pytest.mark.parametrize("code", [3, 5])
@@ -306,6 +417,16 @@ def test_a_refused_exit_says_that_the_protection_is_gone(stand: ProjectXStand) -
     report = stand.venue.place_exit(stand.exit(3))
     assert report.state is OrderState.REJECTED
     assert report.message == "OutsideTradingHours; protective orders were cancelled or made smaller before: 1002"
+
+
+def test_a_refused_exit_leaves_the_stop_that_could_not_be_cancelled(stand: ProjectXStand) -> None:
+    stand.venue.place_entry(stand.entry())
+    stand.service.refuse(CANCEL, 3)
+    stand.service.refuse(PLACE, 5)
+    report = stand.venue.place_exit(stand.exit(3))
+    assert report.state is OrderState.REJECTED
+    assert report.message == "OutsideTradingHours; order 1002 was not cancelled: Rejected"
+    assert statuses(stand) == ["WORKING"]
 
 
 def test_an_exit_whose_answer_was_lost_is_unclear_and_found(stand: ProjectXStand) -> None:
@@ -346,6 +467,14 @@ def test_a_position_that_cannot_be_read_again_is_not_closed_blindly(stand: Proje
     with pytest.raises(NotSent, match="protective orders were cancelled or made smaller before: 1002"):
         stand.venue.place_exit(stand.exit(3))
     assert stand.position() == 3
+
+
+def test_orders_at_rest_are_left_alone_by_whom_the_list_shows_them(stand: ProjectXStand) -> None:
+    stand.service.filters = False
+    stand.venue.place_entry(stand.entry())
+    stand.venue.place_exit(stand.exit(3))
+    assert [body["orderId"] for body in stand.sent(CANCEL)] == [1002]
+    assert stand.venue.working_orders(stand.account) == []
 
 
 def test_the_documented_list_stands_in_where_the_complete_one_is_missing(stand: ProjectXStand) -> None:
