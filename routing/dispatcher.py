@@ -16,8 +16,8 @@ from database.connection import DatabaseUnavailable
 from database.orders import Change, ClaimedExit, OrderLedger
 from domain.account import AccountKey
 from domain.ledger import LedgerOrder
+from domain.order_rows import connector_row
 from domain.order_state import IN_DOUBT, OrderState
-from routing.order_rows import connector_row
 from routing.patience import outage_pause
 from routing.sender import Sender
 

@@ -15,8 +15,8 @@ from connectors.venue import STOP_OF, NotSent, OrderReport, Unclear
 from database.orders import Change, OrderLedger
 from domain.account import AccountKey
 from domain.ledger import LedgerOrder, Purpose
+from domain.order_rows import connector_row
 from domain.order_state import OrderState
-from routing.order_rows import connector_row
 from routing.sender import Sender, answered
 
 # A leg is looked at again after half its age, so that a fill is seen soon and an old order asks little of the venue.

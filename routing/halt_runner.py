@@ -12,8 +12,8 @@ from database.halts import HaltAction, HaltRecord
 from database.orders import OrderLedger
 from domain.account import AccountKey
 from domain.ledger import LedgerOrder, Purpose
+from domain.order_rows import connector_row
 from domain.order_state import IN_DOUBT
-from routing.order_rows import connector_row
 from routing.sender import answered
 
 LEASE_SECONDS = 60.0

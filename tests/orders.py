@@ -13,8 +13,8 @@ from domain.account import AccountKey
 from domain.contract import Contract
 from domain.json_text import json_text
 from domain.ledger import LedgerOrder, PlannedLeg, Purpose
+from domain.order_rows import connector_row
 from domain.order_state import OrderState, Side
-from routing.order_rows import connector_row
 from tests.conftest import Sql
 
 FTMO_1 = AccountKey("FTMO", 1)

@@ -12,8 +12,8 @@ import pytest
 
 from database.connection import Database, Row, StatementRefused, Transaction
 from database.orders import Change, exposures, lock_accounts, open_trades
+from domain.order_rows import connector_row
 from domain.order_state import ALLOWED, OrderState
-from routing.order_rows import connector_row
 from tests.conftest import Sql
 from tests.orders import APEX_1, APEX_2, FTMO_1, Bench, entry_leg, exit_leg
 
