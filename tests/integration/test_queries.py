@@ -17,12 +17,17 @@ import psycopg2
 import pytest
 
 from config.settings import Settings
+from database.audit_chain import AuditChain
+from database.connection import Database
 from database.embedded import EmbeddedServer
+from database.orders import OrderLedger
 from domain.account import AccountKey
 from domain.account_update import AccountUpdate, Source
 from domain.firm_day import FirmDay
+from domain.order_state import Side
 from routing.tracked_accounts import tracker_of
 from tests.conftest import administrator, repository, url_of
+from tests.orders import APEX_1, APEX_2, FTMO_1, entry_leg, exit_leg
 from tests.processes import entry, exit_of, wait_until
 from web_server import Service, create_app, service_of
 
@@ -92,6 +97,8 @@ ARRANGE = (
     "UPDATE execution_logs SET created_at = created_at - INTERVAL '8 days' WHERE trade_id = 'AGED'",
     "UPDATE execution_tasks SET created_at = created_at - INTERVAL '8 days' WHERE trade_id = 'AGED'",
 )
+
+FTMO_2 = AccountKey("FTMO", 2)
 
 Cell = str | Callable[[str], bool]
 Row = dict[str, Cell]
@@ -329,9 +336,91 @@ ANSWERS: dict[str, list[Row]] = {
             "oldest_unsealed": "",
         }
     ],
+    "orders_of_trade": rows_of(
+        *("firm", "program", "purpose", "state", "contract", "side", "quantity", "filled", "open_quantity", "cause")
+    )(
+        ("APEX", "1", "ENTRY", "FILLED", "NQZ6", "BUY", "3", "3", "2", "CLOSED_BY_ORDER 5"),
+        ("APEX", "2", "ENTRY", "UNRESOLVED", "NQZ6", "BUY", "2", "0", "2", "NO_CLEAR_ANSWER"),
+        ("FTMO", "1", "ENTRY", "NOT_SENT", "NQZ6", "BUY", "2", "0", "0", "DISCARDED_BY_HAND"),
+        ("FTMO", "2", "ENTRY", "NOT_SENT", "NQZ6", "SELL", "2", "0", "0", "SIGNAL_EXPIRED"),
+        ("APEX", "1", "EXIT", "FILLED", "NQZ6", "SELL", "1", "1", "0", "ANSWERED"),
+    ),
+    "order_events_of_trade": rows_of("order_id", "from_state", "to_state", "filled", "closed", "cause", "actor")(
+        ("1", "", "PLANNED", "0", "0", "APPROVED", "w1"),
+        ("2", "", "PLANNED", "0", "0", "APPROVED", "w1"),
+        ("3", "", "PLANNED", "0", "0", "APPROVED", "w1"),
+        ("4", "", "PLANNED", "0", "0", "APPROVED", "w1"),
+        ("5", "", "PLANNED", "0", "0", "EXIT_SIGNAL", "w1"),
+        ("1", "PLANNED", "SENDING", "0", "0", "CLAIMED", "w1"),
+        ("1", "SENDING", "FILLED", "3", "0", "ANSWERED", "w1"),
+        ("2", "PLANNED", "SENDING", "0", "0", "CLAIMED", "w1"),
+        ("2", "SENDING", "UNRESOLVED", "0", "0", "NO_CLEAR_ANSWER", "w1"),
+        ("3", "PLANNED", "NOT_SENT", "0", "0", "TRADING_HALTED", "w1"),
+        ("3", "NOT_SENT", "NOT_SENT", "0", "0", "DISCARDED_BY_HAND", "anna"),
+        ("4", "PLANNED", "NOT_SENT", "0", "0", "SIGNAL_EXPIRED", "w1"),
+        ("5", "PLANNED", "SENDING", "0", "0", "CLAIMED", "w1"),
+        ("5", "SENDING", "FILLED", "1", "0", "ANSWERED", "w1"),
+        ("1", "FILLED", "FILLED", "3", "1", "CLOSED_BY_ORDER 5", "w1"),
+    ),
+    "unresolved_orders": rows_of("id", "firm", "program", "trade_id", "purpose", "quantity", "state", "cause")(
+        ("2", "APEX", "2", "LARGE", "ENTRY", "2", "UNRESOLVED", "NO_CLEAR_ANSWER"),
+        ("6", "FTMO", "1", "NIGHT", "ENTRY", "2", "SENDING", "CLAIMED"),
+    ),
+    "not_sent_orders": rows_of("id", "firm", "program", "cause", "error", "dealt_with_how", "dealt_with_by")(
+        ("4", "FTMO", "2", "SIGNAL_EXPIRED", "refused the connection", "", ""),
+        ("3", "FTMO", "1", "TRADING_HALTED", "", "DISCARDED_BY_HAND", "anna"),
+    ),
+    "open_positions_by_ledger": rows_of("firm", "program", "contract", "held", "pending", "in_doubt", "trades")(
+        ("APEX", "1", "NQZ6", "2", "0", "0", "LARGE"),
+        ("APEX", "2", "NQZ6", "0", "2", "2", "LARGE"),
+        ("FTMO", "1", "NQZ6", "0", "-2", "-2", "NIGHT"),
+    ),
+    "open_differences": rows_of("firm", "program", "kind", "symbol", "ledger_quantity", "venue_quantity", "proposal")(
+        ("APEX", "1", "DIFFERENT_SIZE", "NQZ6", "2", "1", "find out which is right"),
+    ),
+    "halts_in_force": rows_of("scope", "level", "set_by", "reason", "still_to_do", "accounts", "release_phrase")(
+        ("ALL", "ENTRIES", "anna", "news", "0", "0", "RELEASE ALL"),
+        ("APEX", "FLATTEN", "anna", "news", "1", "2", "RELEASE APEX"),
+        ("APEX/1", "CANCEL", "anna", "news", "0", "0", "RELEASE APEX/1"),
+    ),
     "unknown_trades": rows_of("trade_id", "lifecycle", "entry_came_later")(("GHOST", "EXIT_SL", "f")),
 }
-ABOUT_ONE_TRADE = {"audit_of_trade", "task_details", "trade_decision", "trade_logs"}
+ABOUT_ONE_TRADE = {
+    **dict.fromkeys(("audit_of_trade", "task_details", "trade_decision", "trade_logs"), "CALM"),
+    **dict.fromkeys(("orders_of_trade", "order_events_of_trade"), "LARGE"),
+}
+
+# What became of the orders of trades that are said to have gone out live; nothing of the day did.
+ORDERS_MOVE = """
+    CREATE FUNCTION claimed(wanted BIGINT) RETURNS void LANGUAGE sql AS $$
+        UPDATE execution_orders
+        SET state = 'SENDING', worker = 'w1', lease_until = now(), sent_at = now(), cause = 'CLAIMED', quantity =
+            COALESCE(quantity, 1)
+        WHERE id = wanted $$;
+    CREATE FUNCTION ended(wanted BIGINT, became TEXT, size NUMERIC, why TEXT) RETURNS void LANGUAGE sql AS $$
+        UPDATE execution_orders SET state = became, filled = size, cause = why, worker = NULL, lease_until = NULL
+        WHERE id = wanted $$;
+    SELECT claimed(1), ended(1, 'FILLED', 3, 'ANSWERED');
+    SELECT claimed(2), ended(2, 'UNRESOLVED', 0, 'NO_CLEAR_ANSWER');
+    SELECT ended(3, 'NOT_SENT', 0, 'TRADING_HALTED');
+    UPDATE execution_orders SET dealt_with_at = now(), cause = 'DISCARDED_BY_HAND', actor = 'anna' WHERE id = 3;
+    UPDATE execution_orders
+    SET state = 'NOT_SENT', cause = 'SIGNAL_EXPIRED', answer = '{"error": "refused the connection"}'
+    WHERE id = 4;
+    SELECT claimed(5), ended(5, 'FILLED', 1, 'ANSWERED');
+    UPDATE execution_orders SET closed = 1, cause = 'CLOSED_BY_ORDER 5' WHERE id = 1;
+    SELECT claimed(6);
+    DROP FUNCTION claimed, ended;
+    INSERT INTO trading_halts (firm_code, program_id, level, reason, set_by, released_at, released_by)
+    VALUES (NULL, NULL, 'ENTRIES', 'news', 'anna', NULL, NULL), ('APEX', NULL, 'FLATTEN', 'news', 'anna', NULL, NULL),
+           ('APEX', 1, 'CANCEL', 'news', 'anna', NULL, NULL), ('FTMO', NULL, 'ENTRIES', 'news', 'anna', now(), 'anna');
+    INSERT INTO halt_actions (halt_id, firm_code, program_id, action, done_at)
+    VALUES (2, 'APEX', 1, 'FLATTEN', now()), (2, 'APEX', 2, 'FLATTEN', NULL);
+    INSERT INTO order_differences (
+        firm_code, program_id, kind, symbol, ledger_quantity, venue_quantity, proposal, settled_at, settled_how)
+    VALUES ('APEX', 1, 'DIFFERENT_SIZE', 'NQZ6', 2, 1, 'find out which is right', NULL, NULL),
+           ('APEX', 2, 'POSITION_WITHOUT_TRADE', 'NQZ6', 0, 1, 'accept it', now(), 'ACCEPTED');
+"""
 
 
 @pytest.fixture(scope="module")
@@ -366,11 +455,26 @@ def processed_day(postgres: EmbeddedServer) -> Iterator[str]:
         finally:
             service_of(app).stop()
         cursor.execute(WAITING)
-        for statement in ARRANGE:
+        database = Database(url)
+        plan_orders(database)
+        for statement in (ORDERS_MOVE, *ARRANGE):
             cursor.execute(statement)
+        AuditChain(database).seal()
+        database.close()
     yield url
     with administrator(postgres.url) as cursor:
         cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def plan_orders(database: Database) -> None:
+    """Orders 1 to 4 enter LARGE, 5 leaves it, 6 enters NIGHT."""
+    ledger = OrderLedger(database, worker="w1")
+    tasks = {row["trade_id"]: row["task_id"] for row in database.run("verdicts_of_trades", prefix="")}
+    entries = [entry_leg(APEX_1, 3), entry_leg(APEX_2), entry_leg(FTMO_1), entry_leg(FTMO_2, side=Side.SELL)]
+    large = [("LARGE", leg) for leg in (*entries, exit_leg(APEX_1))]
+    for trade, leg in (*large, ("NIGHT", entry_leg(FTMO_1, side=Side.SELL))):
+        with database.transaction() as transaction:
+            ledger.plan(transaction, tasks[trade], trade, [leg])
 
 
 def tell_of_accounts(service: Service) -> None:
@@ -391,9 +495,9 @@ def tell_of_accounts(service: Service) -> None:
     )
 
 
-def answer_of(psql: Path, url: str, name: str, *, trade_id: str = "CALM") -> list[dict[str, str]]:
+def answer_of(psql: Path, url: str, name: str, *, trade_id: str | None = None) -> list[dict[str, str]]:
     """Run one file as a person does and return its rows."""
-    variables = [f"--set=trade_id={trade_id}"] if name in ABOUT_ONE_TRADE else []
+    variables = [f"--set=trade_id={trade_id or ABOUT_ONE_TRADE[name]}"] if name in ABOUT_ONE_TRADE else []
     done = subprocess.run(
         [str(psql), url, "--no-psqlrc", "--csv", "--set=ON_ERROR_STOP=1", *variables, "-f", f"{QUERIES / name}.sql"],
         capture_output=True,

@@ -41,10 +41,19 @@ TABLES = {
     "audit_horizon",
     "automated_signals",
     "execution_logs",
+    "execution_order_events",
+    "execution_orders",
     "execution_tasks",
+    "halt_actions",
     "latest_prices",
+    "ledger_identity",
+    "operator_acts",
+    "order_accounts",
+    "order_differences",
+    "order_transitions",
     "refused_webhooks",
     "schema_migrations",
+    "trading_halts",
 }
 
 
@@ -98,10 +107,12 @@ def test_dt_shows_both_tables_and_no_other(postgres: EmbeddedServer, empty_datab
     assert names == ["execution_logs", "execution_tasks"]
 
 
-def test_dt_shows_the_same_after_the_service_has_made_them(postgres: EmbeddedServer, database_url: str) -> None:
+def test_dt_shows_them_and_the_order_ledger_after_the_service_has_made_them(
+    postgres: EmbeddedServer, database_url: str
+) -> None:
     shown = psql(postgres, database_url, "\\dt execution_*\n")
     names = [line.split("|")[1].strip() for line in shown.splitlines() if "| table |" in line]
-    assert names == ["execution_logs", "execution_tasks"]
+    assert names == ["execution_logs", "execution_order_events", "execution_orders", "execution_tasks"]
 
 
 @pytest.mark.parametrize("name", FILES)
