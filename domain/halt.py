@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from domain.account import AccountKey
+
+ALL = "ALL"
+_FIRM = re.compile(r"\w{1,50}", re.ASCII)
 
 
 class HaltLevel(StrEnum):
@@ -29,13 +33,25 @@ class Scope:
         if self.program_id is not None and self.firm_code is None:
             raise ValueError("an account is named with its firm")
 
+    @classmethod
+    def of(cls, text: str) -> Scope:
+        """Return the scope that is written ``ALL``, ``APEX`` or ``APEX/1``. Raises ValueError for anything else."""
+        word = text.strip().upper()
+        if word == ALL:
+            return cls()
+        if "/" in word:
+            return cls(**AccountKey.of(word)._asdict())
+        if not _FIRM.fullmatch(word):
+            raise ValueError(f"{text!r} is no scope: accepted is ALL, a firm (APEX) or an account (APEX/1)")
+        return cls(firm_code=word)
+
     def covers(self, account: AccountKey) -> bool:
         """Return whether the account is meant."""
         return self.firm_code in {None, account.firm_code} and self.program_id in {None, account.program_id}
 
     def __str__(self) -> str:
         if self.firm_code is None:
-            return "ALL"
+            return ALL
         return self.firm_code if self.program_id is None else f"{self.firm_code}/{self.program_id}"
 
 

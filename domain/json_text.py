@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -20,3 +21,14 @@ def json_text(value: Any) -> str:
     except TypeError:
         # Beyond 64 bits orjson gives up; an integer of any length is valid JSON and is kept whole.
         return json.dumps(value, default=json_default, allow_nan=False)
+
+
+def with_times(value: Any) -> Any:
+    """Return rows as JSON can hold them: their times as ISO 8601 text, everything else as it is."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {name: with_times(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_times(item) for item in value]
+    return value
