@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from database.connection import Database, Row
+from database.operator_acts import NotKnown, NotPossible, record_act
 from database.order_rows import keys
 from domain.account import AccountKey
+from domain.acts import Act, Signature
 from domain.halt import Halt, HaltLevel, Scope, release_phrase
 from domain.json_text import json_text
 
@@ -47,37 +49,68 @@ class HaltRecord:
         """Return the halts that nobody has released."""
         return [_halt(row) for row in self._database.run("halts_in_force")]
 
+    def listed(self, *, limit: int) -> list[Row]:
+        """Return halts in force, then past ones, the newest first, with what each has done at which account."""
+        return [
+            {
+                "id": row["id"],
+                "scope": str(Scope(firm_code=row["firm_code"], program_id=row["program_id"])),
+                **{name: row[name] for name in ("level", "reason", "set_by", "set_at", "released_at", "released_by")},
+                "release_reason": row["release_reason"],
+                "in_force": row["released_at"] is None,
+                "actions": row["actions"],
+            }
+            for row in self._database.run("halts_shown", limit=limit)
+        ]
+
     def halt(self, scope: Scope, level: HaltLevel, *, reason: str, by: str) -> HaltSet:
         """Halt. When this returns no entry of the scope leaves any more, from any process.
 
         Claims are wholly before it or after it. ``in_flight``: entries that had been claimed before; they may be at
         their venue or still on the way to it. Raises ValueError without a reason or a name.
         """
-        _named(by, reason)
+        signature = Signature(by, reason)
         where = {"firm_code": scope.firm_code, "program_id": scope.program_id}
         with self._database.transaction() as transaction:
             transaction.rows("close_gate")
-            row = transaction.rows("set_halt", **where, level=str(level), reason=reason.strip(), by=by.strip())[0]
+            row = transaction.rows("set_halt", **where, level=str(level), reason=signature.reason, by=signature.by)[0]
             for action in ACTIONS[level]:
                 transaction.rows("plan_halt_actions", **where, halt_id=row["id"], action=action)
             in_flight = transaction.rows("in_flight_entries", **where)
             halt = Halt(
-                id=row["id"], scope=scope, level=level, reason=reason.strip(), set_by=by.strip(), set_at=row["set_at"]
+                id=row["id"],
+                scope=scope,
+                level=level,
+                reason=signature.reason,
+                set_by=signature.by,
+                set_at=row["set_at"],
             )
+            record_act(transaction, Act.HALT, signature, halt_id=halt.id)
             transaction.rows("halt_changed", event=json_text({"event": "halt", "halt_id": halt.id, "in_force": True}))
         return HaltSet(halt=halt, in_flight=in_flight)
 
     def release(self, halt_id: int, *, phrase: str, reason: str, by: str) -> None:
-        """Release a halt. Raises LookupError where it is not in force and WrongPhrase where the phrase is another."""
-        _named(by, reason)
+        """Release a halt.
+
+        Raises NotKnown where there is none, NotPossible where it is released already, WrongPhrase where the phrase is
+        another, and ValueError without a reason or a name.
+        """
+        signature = Signature(by, reason)
         with self._database.transaction() as transaction:
-            row = transaction.row("read_halt", halt_id=halt_id)
-            if row is None or row["released_at"] is not None:
-                raise LookupError(f"halt {halt_id} is not in force")
+            row = transaction.row("lock_halt", halt_id=halt_id)
+            if row is None:
+                raise NotKnown(f"there is no halt {halt_id}")
+            if row["released_at"] is not None:
+                when = f"{row['released_at']:%Y-%m-%d %H:%M:%S} UTC"
+                raise NotPossible(
+                    f"halt {halt_id} is not in force: {row['released_by']} released it at {when}: "
+                    f"{row['release_reason']}"
+                )
             wanted = release_phrase(Scope(firm_code=row["firm_code"], program_id=row["program_id"]))
             if phrase.strip() != wanted:
                 raise WrongPhrase(f"to release halt {halt_id} type exactly: {wanted}")
-            transaction.rows("release_halt", halt_id=halt_id, by=by.strip(), reason=reason.strip())
+            transaction.rows("release_halt", halt_id=halt_id, by=signature.by, reason=signature.reason)
+            record_act(transaction, Act.RELEASE, signature, halt_id=halt_id)
             transaction.rows("halt_changed", event=json_text({"event": "halt", "halt_id": halt_id, "in_force": False}))
 
     def claim_actions(self, accounts: Iterable[AccountKey], *, lease: float) -> list[HaltAction]:
@@ -103,11 +136,6 @@ class HaltRecord:
             done=done,
             delay=delay,
         )
-
-
-def _named(by: str, reason: str) -> None:
-    if not by.strip() or not reason.strip():
-        raise ValueError("who does it and why must be given")
 
 
 def _halt(row: Row) -> Halt:

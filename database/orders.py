@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import cached_property
@@ -122,14 +123,15 @@ class OrderLedger:
         *,
         only_from: Iterable[OrderState] | None = None,
         replace_after: float | None = None,
+        within: Transaction | None = None,
     ) -> LedgerOrder | None:
         """Write what became of a leg, with what it closes and with its row in the log; None where it may not follow.
 
         ``row_changes(order)`` gives the fields of the log's connector row for the leg as it is then. ``only_from``: the
         states in which the leg must still be. ``replace_after``: a leg that ends here unfilled is never sent again;
-        another one takes its place after so many seconds.
+        another one takes its place after so many seconds. ``within``: the transaction, its own if None.
         """
-        with self._database.transaction() as transaction:
+        with self._database.transaction() if within is None else nullcontext(within) as transaction:
             before = transaction.row("lock_order", order_id=order_id)
             if before is None or not _may(before, change, only_from):
                 return None
@@ -167,9 +169,11 @@ class OrderLedger:
             event=event_text({**event, "firm_code": order.account.firm_code, "program_id": order.account.program_id}),
         )
 
-    def settle_outside(self, order: LedgerOrder, quantity: Decimal, *, cause: str, actor: str) -> None:
+    def settle_outside(
+        self, order: LedgerOrder, quantity: Decimal, *, cause: str, actor: str, within: Transaction | None = None
+    ) -> None:
         """Put on record that contracts of a trade were closed at the venue without an exit of ours."""
-        with self._database.transaction() as transaction:
+        with self._database.transaction() if within is None else nullcontext(within) as transaction:
             transaction.rows("lock_order_accounts", **keys([order.account]))
             self._close(transaction, order, quantity, cause=cause, actor=actor)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from database.connection import Database
+from database.operator_acts import NotPossible
 from database.orders import Change, OrderLedger
 from domain.account import AccountKey
 from domain.contract import Contract
@@ -84,6 +86,26 @@ def ledger_order(account: AccountKey, contract: Contract = NQZ6, quantity: int =
         "actor": "w1",
     }
     return LedgerOrder(**{**values, **changes})
+
+
+def at_once(*calls: Callable[[], object]) -> list[object]:
+    """Make calls at the same moment, each in a thread; return what each returned, or the refusal it raised."""
+    start = threading.Barrier(len(calls))
+    results: list[object] = [None] * len(calls)
+
+    def make(at: int, call: Callable[[], object]) -> None:
+        start.wait()
+        try:
+            results[at] = call()
+        except NotPossible as error:
+            results[at] = error
+
+    threads = [threading.Thread(target=make, args=(at, call)) for at, call in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
 
 
 class Bench:

@@ -17,8 +17,8 @@ FROM trading_halts
 WHERE released_at IS NULL
 ORDER BY id
 
--- name: read_halt
-SELECT * FROM trading_halts WHERE id = %(halt_id)s
+-- name: lock_halt
+SELECT * FROM trading_halts WHERE id = %(halt_id)s FOR UPDATE
 
 -- name: release_halt
 -- What the halt had still to do is not done any more.

@@ -1,5 +1,6 @@
 -- name: claim_tasks
--- An exit or update waits while the entry of its trade is not finished; another worker's rows are skipped.
+-- An exit or update waits while the entry of its trade is not finished; another worker's rows are skipped. Also for one
+-- that a person tries again: its task may be younger than an exit that was stored at the same moment.
 WITH due AS MATERIALIZED (
     SELECT t.id
     FROM execution_tasks t
@@ -7,7 +8,7 @@ WITH due AS MATERIALIZED (
       AND (t.event_type = 'ENTRY' OR NOT EXISTS (
           SELECT 1 FROM execution_tasks e
           WHERE e.trade_id = t.trade_id AND e.event_type = 'ENTRY' AND e.status IN ('PENDING', 'PROCESSING')
-            AND e.id < t.id))
+            AND (e.id < t.id OR e.payload ? 'retry_of')))
     ORDER BY t.priority, t.due_at, t.id
     LIMIT %(limit)s
     FOR UPDATE OF t SKIP LOCKED

@@ -28,13 +28,15 @@ WITH seen AS (
     FROM order_differences
     WHERE firm_code = %(firm_code)s AND program_id = %(program_id)s AND settled_how = 'ACCEPTED'
     ORDER BY kind, symbol, id DESC
-), listed AS (
-    INSERT INTO order_differences AS known (
-        firm_code, program_id, kind, symbol, ledger_quantity, venue_quantity, proposal, details)
-    SELECT %(firm_code)s, %(program_id)s, s.*
+), news AS (
+    SELECT s.*
     FROM seen s
     LEFT JOIN accepted a USING (kind, symbol, ledger_quantity, venue_quantity)
     WHERE a.kind IS NULL
+), listed AS (
+    INSERT INTO order_differences AS known (
+        firm_code, program_id, kind, symbol, ledger_quantity, venue_quantity, proposal, details)
+    SELECT %(firm_code)s, %(program_id)s, n.* FROM news n
     ON CONFLICT (firm_code, program_id, kind, symbol) WHERE settled_at IS NULL DO UPDATE SET
         seen_at = clock_timestamp(), ledger_quantity = EXCLUDED.ledger_quantity,
         venue_quantity = EXCLUDED.venue_quantity, proposal = EXCLUDED.proposal, details = EXCLUDED.details
@@ -43,7 +45,7 @@ WITH seen AS (
     UPDATE order_differences d
     SET settled_at = clock_timestamp(), settled_by = %(worker)s, settled_how = 'GONE'
     WHERE d.firm_code = %(firm_code)s AND d.program_id = %(program_id)s AND d.settled_at IS NULL
-      AND NOT EXISTS (SELECT FROM seen s WHERE s.kind = d.kind AND s.symbol = d.symbol)
+      AND NOT EXISTS (SELECT FROM news n WHERE n.kind = d.kind AND n.symbol = d.symbol)
 ), account AS (
     INSERT INTO order_accounts AS known (firm_code, program_id, reconciled_at, reconciled_by)
     VALUES (%(firm_code)s, %(program_id)s, clock_timestamp(), %(worker)s)

@@ -14,8 +14,8 @@ from connectors.tickets import EntryTicket, ExitTicket
 from connectors.venue import NotSent, OrderReport, Unclear
 from database.orders import Change, ClaimedExit
 from domain.ledger import Purpose
-from domain.order_state import OrderState, Side
 from domain.order_rows import connector_row
+from domain.order_state import OrderState, Side
 from routing.retry import RetryPolicy
 from routing.sender import Sender, answered
 from tests.orders import APEX_1, ledger_order
