@@ -43,6 +43,7 @@ from web.errors import install_error_answers
 from web.health import health_routes
 from web.intake import Intake
 from web.live import LiveFeed
+from web.orders import order_routes
 from web.webhooks import webhook_routes
 
 __all__ = [
@@ -81,6 +82,8 @@ class Service:
         self.store = SignalStore(self.database)
         self.states = tracked_accounts(settings, self.database)
         self._router_database = Database(opened.url, size=3, name="execution-router-worker")
+        # Connections of their own: a person who halts must not wait behind the orders that he wants to stop.
+        self._desk_database = Database(opened.url, size=3, name="execution-router-desk")
         self._intake = Intake(settings, self.store, self.logger)
         self.router = router_of(settings, self._router_database, self.states, self._intake.is_crowded)
         tracker = tracker_of(self.states)
@@ -113,6 +116,7 @@ class Service:
                 logger=self.logger,
             )
         )
+        app.register_blueprint(order_routes(self.settings, self._desk_database, clock=utc_now, logger=self.logger))
         app.register_blueprint(health_routes(self.settings, self.database, router_alive=self.router.is_alive))
         install_error_answers(app, self.logger)
         self.socketio.init_app(app, async_mode="threading")
@@ -134,6 +138,7 @@ class Service:
             self._listener.stop()
             self.database.close()
             self._router_database.close()
+            self._desk_database.close()
             self.logger.info("Web process stopped", extra={"event": "web_stopped"})
 
     def _start_when_ready(self) -> None:
