@@ -38,7 +38,7 @@ class HumanLines(logging.Formatter):
         fields = _fields(record)
         fields.pop("event", None)
         facts = "".join(f" {name}={value}" for name, value in fields.items())
-        return _masked(super().format(record) + facts, self._secrets)
+        return masked(super().format(record) + facts, self._secrets)
 
 
 class JsonLines(logging.Formatter):
@@ -58,14 +58,15 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return _masked(json.dumps(line, default=str), self._secrets)
+        return masked(json.dumps(line, default=str), self._secrets)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in vars(record).items() if name not in PLAIN_FIELDS}
 
 
-def _masked(text: str, secrets: Iterable[str]) -> str:
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return a text without these secrets, also where JSON spells them in its own way."""
     for secret in secrets:
         for spelled in {secret, json.dumps(secret)[1:-1]}:
             text = text.replace(spelled, MASK)

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from config.settings import Settings
 from database.connection import Database
+from domain.order_rows import connector_row
 from domain.order_state import OrderState
 from routing.tracked_accounts import utc_now
 from tests.conftest import Sql
@@ -95,7 +96,7 @@ def test_orders_are_listed_shown_and_resolved(site: Site) -> None:
 def test_an_exit_that_was_not_taken_is_replaced(site: Site) -> None:
     site.bench.filled_entry("T1", 2)
     (order_id,) = site.bench.plan("T1", exit_leg())
-    site.bench.ledger.claim_exit(site.bench.order(order_id), lease=10)
+    site.bench.ledger.claim_exit(site.bench.order(order_id), connector_row, lease=10)
     site.bench.become(order_id, S.UNRESOLVED)
     told = site.done(f"/api/orders/{order_id}/resolve", outcome="not_sent")
     assert (told["replaced_by"]["state"], told["replaced_by"]["leg"]) == ("PLANNED", 2)
