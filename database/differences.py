@@ -32,7 +32,7 @@ class Differences:
 
     def open(self) -> list[Row]:
         """Return the differences that nobody has settled, the oldest first."""
-        rows = self._database.run("open_differences")
+        rows = self._database.run("list_differences")
         return [{"account": account_of(row), **{name: row[name] for name in SHOWN}} for row in rows]
 
     def settle(self, difference_id: int, how: Settlement, signature: Signature) -> Row:

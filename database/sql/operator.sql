@@ -116,7 +116,7 @@ ORDER BY leg
 SELECT *, COALESCE(lease_until < clock_timestamp(), false) AS lease_is_over
 FROM execution_orders WHERE id = %(order_id)s FOR UPDATE
 
--- name: open_differences
+-- name: list_differences
 SELECT * FROM order_differences WHERE settled_at IS NULL ORDER BY found_at, id
 
 -- name: lock_difference
