@@ -73,6 +73,13 @@ class Tally:
     head_seen: bool = False
     sources: set[str] = field(default_factory=set)
 
+    def saw(self, event: Row, *, sealed: bool) -> None:
+        """Count an event and keep the table that it speaks of."""
+        self.sealed += sealed
+        self.unsealed += not sealed
+        if event["source"] is not None:
+            self.sources.add(event["source"])
+
 
 def check_audit(transaction: Transaction, tally: Tally, *, head: str | None = None) -> Iterator[Finding]:
     """Look at every row of the audit and of what it is an audit of, as they are at one moment; memory stays bounded.
@@ -108,31 +115,28 @@ def _chain(transaction: Transaction, tally: Tally, head: str | None) -> Iterator
         altered: list[tuple[Row, str]] = []
         for row in page:
             position = row["position"]
-            expected = link_hash(before.hash, position, row["event_digest"], row["sealed_at"])
+            expected = _link(before.hash, row)
             if position != before.position + 1:
                 yield _gap(before.position, position)
             # Where the hash before was changed and nothing else, this one is still right.
-            elif row["hash"] not in (
-                expected,
-                link_hash(worked_out, position, row["event_digest"], row["sealed_at"]),
-            ):
-                yield Finding(
-                    Fault.BROKEN_LINK, f"position {position}", f"does not follow from position {position - 1}"
-                )
+            elif row["hash"] not in (expected, _link(worked_out, row)):
+                yield Finding(Fault.BROKEN_LINK, f"position {position}", f"does not follow position {position - 1}")
             before, worked_out = Link(position, row["hash"]), expected
             tally.head_seen = tally.head_seen or row["hash"] == head
             if row["id"] is None:
                 yield Finding(Fault.MISSING_EVENT, _place(row), "is gone")
                 tally.missing += 1
                 continue
-            tally.sealed += 1
-            if row["source"] is not None:
-                tally.sources.add(row["source"])
+            tally.saw(row, sealed=True)
             digest = event_digest(row)
             if digest != row["event_digest"]:
                 altered.append((row, digest))
         yield from _altered(transaction, altered)
     tally.head = before
+
+
+def _link(previous: str, row: Row) -> str:
+    return link_hash(previous, row["position"], row["event_digest"], row["sealed_at"])
 
 
 def _gap(before: int, position: int) -> Finding:
@@ -167,9 +171,7 @@ def _unsealed(transaction: Transaction, tally: Tally) -> Iterator[Finding]:
     transaction.rows("open_unsealed")
     for page in pages(transaction):
         for row in page:
-            tally.unsealed += 1
-            if row["source"] is not None:
-                tally.sources.add(row["source"])
+            tally.saw(row, sealed=False)
             if row["overdue"]:
                 yield Finding(
                     Fault.UNSEALED_EVENT, f"event {row['id']} ({_event(row)})", f"of {row['at']} is in no chain"

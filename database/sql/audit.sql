@@ -163,8 +163,7 @@ BEGIN
         FROM newest n
         FULL JOIN present p USING (key)
         CROSS JOIN LATERAL (
-            SELECT array_agg(c.key) AS columns FROM jsonb_each(n.now) c
-            WHERE p.fact ? c.key AND p.fact -> c.key <> c.value
+            SELECT array_agg(c.key) AS columns FROM jsonb_each(n.now) c WHERE p.fact -> c.key <> c.value
         ) differs
         WHERE n.id IS NULL OR (p.fact IS NOT NULL) <> (n.now <> ''{}'') OR differs.columns IS NOT NULL
         ORDER BY key' USING source;

@@ -212,6 +212,9 @@ def test_no_setting_of_a_session_changes_what_is_written_down_or_sealed(
     Transaction(odd).rows("open_chain", since="-infinity")
     sealed = Transaction(odd).rows("next_page")
     assert [hashlib.sha256(event_text(row)).hexdigest() for row in sealed] == [row["event_digest"] for row in sealed]
+    for setting in ODD_SETTINGS:
+        sql(f"DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || $_$ SET {setting} $_$; END $$")
+    database.close()
     assert findings_of(database) == []
 
 
