@@ -82,7 +82,7 @@ class LiveFeed:
             ids = {key: event.get(key) for key in ("task_id", "trade_id", "event_type")}
             for verdict in verdicts:
                 self._socketio.emit("verdict", {**ids, **verdict})
-        elif name in {"order", "halt"}:
+        elif name in {"order", "halt", "operator_act"}:
             self._socketio.emit(name, event)
         else:
             self._logger.warning("Unknown event %r", name, extra={"event": "unknown_event"})
