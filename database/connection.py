@@ -19,6 +19,8 @@ from database.statements import prepared_forms, statements
 
 Row = dict[str, Any]
 CONNECT_TIMEOUT_SECONDS = 2
+# A process that was stopped in the middle of a transaction holds its locks no longer: others wait for them.
+LONGEST_SILENCE_SECONDS = 10.0
 
 
 class DatabaseUnavailable(Exception):
@@ -173,9 +175,10 @@ def connect(
     """Open one connection in autocommit, UTC, with JSON numbers read as Decimal. Raises DatabaseUnavailable.
 
     The server cancels a statement after ``statement_timeout`` seconds and ends the connection after ``idle_timeout``
-    seconds without one; with 0 after as long as it is set to.
+    seconds without one; with 0 after as long as it is set to. Within a transaction it ends it after 10 silent seconds.
     """
     options = f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC"
+    options += f" -c idle_in_transaction_session_timeout={int(LONGEST_SILENCE_SECONDS * 1000)}"
     if idle_timeout > 0:
         options += f" -c idle_session_timeout={int(idle_timeout * 1000)}"
     try:

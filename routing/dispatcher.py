@@ -134,27 +134,33 @@ class Dispatcher:
     def _round(self) -> bool:
         admitted = self._admitted()
         free = self._size - len(self._held())
+        # Counted from before the claim, as the lease is: this process may be stopped right behind its commit.
+        sendable = self._sendable()
         # A third of the threads is kept for exits.
         claimed, _ = self._ledger.claim_entries(
             admitted.entries, connector_row, limit=max(0, free - self._size // 3), lease=self._lease
         )
         for order in claimed:
-            self._hand_over(order, partial(self._send_entry, order))
+            self._hand_over(order, sendable, partial(self._send_entry, order))
         exits = self._ledger.exits_due(admitted.exits, limit=max(0, free - len(claimed)))
         for order in exits:
+            sendable = self._sendable()
             taken = self._ledger.claim_exit(order, connector_row, lease=self._lease)
             if taken is not None and taken.order.state is OrderState.SENDING:
-                self._hand_over(taken.order, partial(self._send_exit, taken))
+                self._hand_over(taken.order, sendable, partial(self._send_exit, taken))
         return bool(claimed or exits)
 
-    def _hand_over(self, order: LedgerOrder, send: Callable[[], None]) -> None:
+    def _sendable(self) -> float:
+        """Until when what is claimed from now on may leave, in seconds of ``time.monotonic``."""
+        return time.monotonic() + self._lease * SENDABLE_PART_OF_LEASE
+
+    def _hand_over(self, order: LedgerOrder, sendable: float, send: Callable[[], None]) -> None:
         with self._lock:
             self._in_hand[order.id] = order
-        deadline = time.monotonic() + self._lease * SENDABLE_PART_OF_LEASE
 
         def work() -> None:
             try:
-                with not_after(deadline):
+                with not_after(sendable):
                     send()
             finally:
                 with self._lock:

@@ -61,7 +61,8 @@ RETURNING id
 
 -- name: pass_gate
 -- Whoever halts takes this lock alone: a leg is claimed wholly before a halt is in force or after it, never across.
-SELECT pg_advisory_xact_lock_shared(705419230119)
+-- A process that is stopped in here loses the lock after two seconds: a halt waits for nobody longer.
+SELECT set_config('idle_in_transaction_session_timeout', '2000', true), pg_advisory_xact_lock_shared(705419230119)
 
 -- name: close_gate
 SELECT pg_advisory_xact_lock(705419230119)
