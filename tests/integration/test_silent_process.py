@@ -24,9 +24,14 @@ def stopped(database_url: str) -> Iterator[Database]:
 
 def test_a_halt_waits_for_no_claim_that_stands_still(database: Database, stopped: Database) -> None:
     halts, began = HaltRecord(database), time.monotonic()
-    with pytest.raises(DatabaseUnavailable), stopped.transaction() as transaction:
-        transaction.rows("pass_gate")
-        halts.halt(Scope(), HaltLevel.ENTRIES, reason="test", by="test")
+
+    def halt_meanwhile() -> None:
+        with stopped.transaction() as transaction:
+            transaction.rows("pass_gate")
+            halts.halt(Scope(), HaltLevel.ENTRIES, reason="test", by="test")
+
+    with pytest.raises(DatabaseUnavailable):
+        halt_meanwhile()
     assert len(halts.in_force()) == 1
     assert time.monotonic() - began < 6
 
@@ -36,7 +41,15 @@ def test_a_lock_of_an_account_is_free_after_a_while(
 ) -> None:
     OrderLedger(database, worker="w1").know([APEX_1])
     monkeypatch.setattr(connection, "LONGEST_SILENCE_SECONDS", 0.3)
-    with pytest.raises(DatabaseUnavailable), stopped.transaction() as transaction:
-        lock_accounts(transaction, [APEX_1])
-        with database.transaction() as other:
-            lock_accounts(other, [APEX_1])
+    locked = []
+
+    def lock_meanwhile() -> None:
+        with stopped.transaction() as transaction:
+            lock_accounts(transaction, [APEX_1])
+            with database.transaction() as other:
+                lock_accounts(other, [APEX_1])
+                locked.append(APEX_1)
+
+    with pytest.raises(DatabaseUnavailable):
+        lock_meanwhile()
+    assert locked
