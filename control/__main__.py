@@ -12,6 +12,7 @@ from control.commands import Answer, Command, command_of
 from database.connection import Database, DatabaseUnavailable, StatementRefused
 from database.halts import WrongPhrase
 from database.operator_acts import NotKnown, NotPossible
+from database.replay import NotReplayable
 from database.startup import open_database
 from domain.json_text import json_text, with_times
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = load_settings()
     try:
         answer = _run(command, settings)
-    except (NotKnown, NotPossible, WrongPhrase) as error:
+    except (NotKnown, NotPossible, NotReplayable, WrongPhrase) as error:
         return _refused(settings, str(error), code="refused", in_json=in_json)
     except DatabaseUnavailable as error:
         return _refused(settings, f"the database cannot be reached: {error}", code="no_database", in_json=in_json)
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refused(settings, f"the database refused it: {error}", code="database_refused", in_json=in_json)
     text = json_text(with_times(dict(answer.data))) if in_json else answer.text
     print(masked(text, settings.secrets()))
-    return DONE
+    return DONE if answer.good else REFUSED
 
 
 def _run(command: Command, settings: Settings) -> Answer:

@@ -89,6 +89,10 @@ def command_parser() -> argparse.ArgumentParser:
     resolve.add_argument("--price", type=_number, help="the average price of what was filled, in points")
     resolve.add_argument("--venue-order-id", metavar="X", help="the venue's id of the order")
 
+    replay = commands.add_parser(
+        "replay", parents=[shared], help="decide an entry again from its record alone; without an id, every one"
+    )
+    replay.add_argument("id", type=_id, nargs="?", metavar="TASK_ID")
     _add_dead_letters(commands, shared, signed)
     _add_differences(commands, shared, signed)
     _add_halts(commands, shared, signed, shape)

@@ -15,16 +15,18 @@ from database.differences import Differences
 from database.halts import HaltRecord
 from database.operator_desk import OperatorDesk
 from database.order_inspection import OrderInspection
+from database.replay import Replays
 from domain.account import AccountKey
 from domain.acts import OrderFilter, Resolution, Signature
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``data`` is what the API answers, too; ``text`` says it to a person."""
+    """``data`` is what the API answers, too; ``text`` says it to a person. ``good``: nothing in it is amiss."""
 
     data: Mapping[str, Any]
     text: str
+    good: bool = True
 
 
 LIST = "list"
@@ -152,6 +154,16 @@ def _release(typed: Namespace) -> Command:
     return run
 
 
+def _replay(typed: Namespace) -> Command:
+    def run(database: Database, _: Iterable[AccountKey]) -> Answer:
+        replays = Replays(database)
+        found = [replays.of(typed.id)] if typed.id is not None else list(replays.every())
+        rows = [texts.replay_row(one) for one in found]
+        return Answer({"replays": rows}, texts.replayed(rows), good=all(one.same for one in found))
+
+    return run
+
+
 def _limit(typed: Namespace) -> int:
     return int(getattr(typed, "limit", USUAL_ROWS))
 
@@ -173,4 +185,5 @@ _COMMANDS: Mapping[str, Callable[[Namespace], Command]] = {
     "halt": _halt,
     "halts": _halts,
     "release": _release,
+    "replay": _replay,
 }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from control.tables import Columns, Row, age, cell, facts, table
+from database.replay import Replayed
 
 ORDERS: Columns = (
     *(("ID", "id"), ("STATE", "state"), ("PURPOSE", "purpose"), ("ACCOUNT", "account"), ("TRADE", "trade_id")),
@@ -122,3 +124,22 @@ def halts(rows: Sequence[Row]) -> str:
 
 def released(row: Row) -> str:
     return f"Halt {row['id']} is released: entries of its accounts may leave again, unless another halt covers them."
+
+
+def replay_row(one: Replayed) -> dict[str, Any]:
+    """Return a verdict that was made again as a row; of one that differs with both sides of what differs."""
+    row: dict[str, Any] = {"task_id": one.task_id, "trade_id": one.trade_id, "same": one.same}
+    if not one.same:
+        row["differs"] = {name: {"recorded": one.recorded[name], "now": one.now[name]} for name in one.differs}
+    return row
+
+
+def replayed(rows: list[dict[str, Any]]) -> str:
+    """Return how many verdicts came out the same, and which did not."""
+    others = [row for row in rows if not row["same"]]
+    lines = [f"{len(rows) - len(others)} of {len(rows)} verdicts come out of the record the same."]
+    for row in others:
+        lines.append(
+            f"task {row['task_id']} ({row['trade_id']}) differs in {', '.join(row['differs'])}; --json shows how"
+        )
+    return "\n".join(lines)

@@ -54,10 +54,10 @@ class Replays:
         self._text = lru_cache(maxsize=256)(self._read_text)
 
     def of(self, task_id: int) -> Replayed:
-        """Decide a task again from what is on record. Raises LookupError for no such task, and NotReplayable."""
+        """Decide a task again from what is on record. Raises NotReplayable where it cannot be."""
         rows = self._database.run("recorded_decision", task_id=task_id)
         if not rows:
-            raise LookupError(f"there is no task {task_id}")
+            raise NotReplayable(f"there is no task {task_id}")
         row = rows[0]
         if row["event_type"] != "ENTRY":
             raise NotReplayable(f"task {task_id} is an {row['event_type']}: nothing was decided about it")

@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
+from config.settings import Settings
 from control.__main__ import main
 from control.tables import age, cell, facts, table
 from database.connection import Database
 from domain.order_rows import connector_row
 from domain.order_state import OrderState
+from execution_router import ExecutionRouter
 from tests.conftest import Sql, repository
 from tests.orders import APEX_1, Bench, entry_leg, exit_leg
-from tests.processes import ROUTED
+from tests.processes import ROUTED, entry
 
 S = OrderState
 SIGNED = ("--by", "anna", "--reason", "seen at the venue")
@@ -279,3 +281,18 @@ def test_cells_are_short_and_plain() -> None:
     assert cell("x" * 200, longest=None) == "x" * 200
     assert facts({"a": 1, "long name": None, "b": [], "c": 0}) == "  a  1\n  c  0"
     assert table([{"a": 1}, {"a": 22}], (("A", "a"),), without="none") == "A\n1\n22"
+
+
+def test_replay_says_whether_verdicts_come_out_the_same(run: Run, database: Database, sql: Sql) -> None:
+    router = ExecutionRouter(settings=Settings.from_env(ROUTED), database=database)
+    task_id = router.handle_entry_signal(entry("T1"))["task_id"]
+    router.handle_entry_signal(entry("T2"))
+    assert said(run, "replay") == "2 of 2 verdicts come out of the record the same.\n"
+    assert told(run, "replay", task_id) == {"replays": [{"task_id": task_id, "trade_id": "T1", "same": True}]}
+
+    sql("UPDATE execution_logs SET response_body = jsonb_set(response_body, '{program_sizing,0,contracts}', '99')"
+        " WHERE trade_id = 'T1'")  # fmt: skip
+    status, out, _ = run("replay")
+    assert status == 1
+    assert f"task {task_id} (T1) differs in program_sizing" in out
+    assert run("replay", 999)[0] == 1

@@ -112,7 +112,7 @@ def test_what_cannot_be_replayed_is_said(database: Database, sql: Sql) -> None:
     exit_id = router.handle_exit_signal(exit_of("T1"))["task_id"]
     with pytest.raises(NotReplayable, match="is an EXIT"):
         Replays(database).of(exit_id)
-    with pytest.raises(LookupError, match="there is no task 999"):
+    with pytest.raises(NotReplayable, match="there is no task 999"):
         Replays(database).of(999)
     sql("DELETE FROM decision_texts")
     with pytest.raises(NotReplayable, match="is not on record"):
