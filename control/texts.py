@@ -138,8 +138,8 @@ def replayed(rows: list[dict[str, Any]]) -> str:
     """Return how many verdicts came out the same, and which did not."""
     others = [row for row in rows if not row["same"]]
     lines = [f"{len(rows) - len(others)} of {len(rows)} verdicts come out of the record the same."]
-    for row in others:
-        lines.append(
-            f"task {row['task_id']} ({row['trade_id']}) differs in {', '.join(row['differs'])}; --json shows how"
-        )
+    lines += [
+        f"task {row['task_id']} ({row['trade_id']}) differs in {', '.join(row['differs'])}; --json shows how"
+        for row in others
+    ]
     return "\n".join(lines)
