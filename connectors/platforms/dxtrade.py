@@ -101,10 +101,14 @@ class DXtrade:
         return close_parts(ticket, closings, lambda code, closing: self._close(ticket.account, code, closing))
 
     def find_order(
-        self, account: AccountKey, client_order_id: str, *, sent_at: datetime, order_id: str | None = None
+        self,
+        account: AccountKey,
+        client_order_id: str,
+        *,
+        sent_at: datetime,  # noqa: ARG002 - the venue's interface
+        order_id: str | None = None,  # noqa: ARG002 - the venue's interface
     ) -> OrderReport | None:
         """Look an order up by the code it was sent under; the several orders of one exit are told as one."""
-        del sent_at, order_id
         first = self._lists.order(account, client_order_id)
         if first is None:
             return None

@@ -86,10 +86,14 @@ class TemplateVenue:
         return _with_word_on(cut, report)
 
     def find_order(
-        self, account: AccountKey, client_order_id: str, *, sent_at: datetime, order_id: str | None = None
+        self,
+        account: AccountKey,
+        client_order_id: str,
+        *,
+        sent_at: datetime,  # noqa: ARG002 - the venue's interface
+        order_id: str | None = None,
     ) -> OrderReport | None:
         """Look an order up by its client order id, or by the venue's where the template asks for that."""
-        del sent_at
         return self._find(account, client_order_id, order_id)
 
     def working_orders(self, account: AccountKey) -> list[WorkingOrder]:

@@ -57,8 +57,6 @@ class TemplateCalls:
                 raise NotSent(f"{name}: the header {key} would have characters that no header takes", final=True)
         try:
             return self._calls.call(call.method, path, json_body=body, params=_query(query), headers=sent)
-        except NotSent as error:
-            raise NotSent(self.hide(str(error)), final=error.final, retry_after=error.retry_after) from None
         except Unclear as error:
             raise Unclear(self.hide(str(error)), self.hide(error.raw)) from None
 

@@ -82,4 +82,4 @@ def _order(calls: TemplateCalls, described: ListOrders, row: Any) -> WorkingOrde
 
 def is_word(found: Any, word: Word | None) -> bool:
     """Return whether a venue's word is meant; 1 and "1" are the same."""
-    return word is not None and not isinstance(found, bool) and str(found) == str(word)
+    return word is not None and str(found) == str(word)

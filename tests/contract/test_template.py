@@ -254,6 +254,7 @@ class TestAnswers:
             (200, None),
             (200, {}),
             (200, {"ok": True}),
+            (200, {"order": order()}),
             (200, {"ok": True, "order": {"id": 7}}),
             (200, {"ok": True, "order": order(status="HELD")}),
             (200, {"ok": True, "order": {"status": "NEW"}}),
@@ -300,14 +301,14 @@ class TestAnswers:
     @pytest.mark.parametrize("message", ["token {} is not known", "{}"])
     def test_no_secret_comes_back(self, broker: PlainBroker, stand: Stand, message: str) -> None:
         told = {"error": {"text": message.format(TOKEN), "deep": [{"key": f"<{KEY}>", TOKEN: SECRET}]}}
-        broker.answers["POST"] = [(400, told), (408, told), (401, told), (503, told)]
-        report = stand.venue.place_entry(stand.entry())
-        seen = [str(report)]
+        refused = (200, {"ok": True, "order": {"status": "REFUSED"}, **told})
+        broker.answers["POST"] = [refused, (400, told), (408, told), (401, told), (503, told)]
+        seen = [str(stand.venue.place_entry(stand.entry())) for _ in range(2)]
         for _ in range(3):
             with pytest.raises((NotSent, Unclear)) as caught:
                 stand.venue.place_entry(stand.entry())
             seen.append(f"{caught.value} {getattr(caught.value, 'raw', '')}")
-        assert len(sent(broker)) == 4
+        assert len(sent(broker)) == 5
         for text in seen:
             assert TOKEN not in text
             assert KEY not in text
@@ -422,10 +423,11 @@ class TestExits:
         stand.venue.place_exit(stand.exit(2, remaining=Decimal(5)))
         assert [o.quantity for o in stand.book.working("ACC1")] == [1]
 
-    def test_protection_of_several_entries_is_cut_from_the_last(self, stand: Stand) -> None:
+    def test_protection_of_several_entries_is_cut_from_the_last(self, broker: PlainBroker, stand: Stand) -> None:
         stand.venue.place_entry(stand.entry(quantity=2))
         stand.venue.place_entry(stand.entry(NEXT_TAG, quantity=2))
         stand.venue.place_exit(stand.exit(1, entries=(TAG, NEXT_TAG), remaining=Decimal(3)))
+        assert len(sent(broker, "PUT")) == 1
         assert {o.tag: int(o.quantity) for o in stand.book.working("ACC1")} == {TAG + "S": 2, NEXT_TAG + "S": 1}
 
     def test_protection_of_other_trades_stays(self, stand: Stand) -> None:
@@ -473,6 +475,13 @@ class TestExits:
         assert report.state is OrderState.REJECTED
         assert report.message == "market closed; protective order 1002 cut to 0"
 
+    def test_protection_that_stayed_is_left_to_a_position_that_stays(self, broker: PlainBroker, stand: Stand) -> None:
+        stand.venue.place_entry(stand.entry())
+        broker.answers["DELETE"] = [(400, {"error": "busy"})]
+        stand.book.reject = "market closed"
+        assert stand.venue.place_exit(stand.exit(3)).state is OrderState.REJECTED
+        assert len(stand.book.working("ACC1")) == 1
+
     def test_an_exit_that_was_not_sent_says_so_too(self, broker: PlainBroker, stand: Stand) -> None:
         stand.venue.place_entry(stand.entry())
         broker.answers["POST"] = [(429, None)]
@@ -511,6 +520,14 @@ class TestExits:
         stand.venue.place_exit(stand.exit(9, entries=()))
         assert sent(broker)[0].body["qty"] == 4
 
+    def test_a_sign_beside_a_side_means_nothing(self, broker: PlainBroker, stand: Stand) -> None:
+        broker.answers["GET"] = [(200, {"data": {"positions": [{"symbol": "NQZ6", "size": -2, "direction": "short"}]}})]
+        assert stand.venue.positions(ACCOUNT)[0].quantity == -2
+
+    def test_another_contract_is_not_closed(self, stand: Stand) -> None:
+        stand.venue.place_entry(stand.entry(contract=Contract(root="ES", symbol="ESZ6")))
+        assert stand.venue.place_exit(stand.exit(3, entries=())).state is OrderState.CANCELLED
+
     def test_positions_may_have_a_sign_instead_of_a_side(self, broker: PlainBroker, stand: Stand, shop: Shop) -> None:
         venue = shop(drop("positions.side"))
         broker.answers["GET"] = [(200, {"data": {"positions": [{"symbol": "NQZ6", "size": -2}]}})]
@@ -540,6 +557,20 @@ class TestTheRest:
             calls[name]()
         assert caught.value.final
         assert venue.account_status(ACCOUNT) is None
+
+    def test_a_question_whose_answer_does_not_say_yes_is_unclear(self, broker: PlainBroker, shop: Shop) -> None:
+        venue = shop(put("positions.success", {"equal": {"ok": True}}))
+        broker.answers["GET"] = [(200, {"data": {"positions": []}}), (200, {"ok": False, "data": {"positions": []}})]
+        for _ in range(2):
+            with pytest.raises(Unclear):
+                venue.positions(ACCOUNT)
+
+    def test_a_body_without_a_value_is_not_sent(self, broker: PlainBroker, shop: Shop) -> None:
+        venue = shop(put("find.method", "POST"), put("find.body", "{order_id}"))
+        with pytest.raises(NotSent, match="nothing of its body") as caught:
+            venue.find_order(ACCOUNT, TAG, sent_at=datetime.now(UTC))
+        assert caught.value.final
+        assert broker.calls == []
 
     def test_capabilities_are_the_declared_ones(self, shop: Shop) -> None:
         capabilities = shop().capabilities
@@ -572,16 +603,22 @@ class TestTheRest:
         assert venue.working_orders(ACCOUNT)[0].side is Side.BUY
 
     @pytest.mark.parametrize(
-        ("answer", "error"),
-        [((400, {"why": "busy"}), NotSent), ((302, None), Unclear), ((408, None), Unclear), ((401, None), NotSent)],
+        ("answer", "error", "final"),
+        [
+            ((400, {"why": "busy"}), NotSent, False),
+            ((302, None), Unclear, False),
+            ((408, None), Unclear, False),
+            ((401, None), NotSent, True),
+        ],
     )
     def test_a_cancellation_that_failed_is_told(
-        self, broker: PlainBroker, stand: Stand, answer: Any, error: type[Exception]
+        self, broker: PlainBroker, stand: Stand, answer: Any, error: type[Exception], final: bool
     ) -> None:
         stand.venue.place_entry(stand.entry())
         broker.answers["DELETE"] = [answer]
-        with pytest.raises(error):
+        with pytest.raises(error) as caught:
             stand.venue.cancel_order(ACCOUNT, "1002")
+        assert getattr(caught.value, "final", False) is final
 
     def test_how_a_venue_says_gone_may_be_told(self, broker: PlainBroker, shop: Shop) -> None:
         venue = shop(put("cancel.gone", {"status": [409], "equal": {"code": "CLOSED"}}))
@@ -596,6 +633,12 @@ class TestTheRest:
         with pytest.raises(Unclear):
             stand.venue.flatten(ACCOUNT)
         assert len(stand.book.working("ACC1")) == 1
+
+    def test_flatten_tells_what_the_venue_does_not_close(self, stand: Stand) -> None:
+        stand.venue.place_entry(stand.entry())
+        stand.book.reject = "market closed"
+        with pytest.raises(NotSent, match="plain does not close 3 NQZ6: market closed"):
+            stand.venue.flatten(ACCOUNT)
 
     def test_flatten_tries_all_before_it_complains(self, broker: PlainBroker, stand: Stand) -> None:
         stand.venue.place_entry(stand.entry())
