@@ -50,6 +50,7 @@ class OrderDesk:
         self._ledger = ledger
         self._queue = queue
         self._live = tuple(live)
+        self._known = False
 
     def decide(self, tasks: Sequence[Task], decide: Decide, result_of: Callable[[Task, Processed], Result]) -> Decided:
         """Decide tasks in their order and commit all of it together. A task that fails is left to the caller.
@@ -59,6 +60,10 @@ class OrderDesk:
         decided = Decided()
         # Read before the transaction begins: its first use asks the database on a connection of its own.
         _ = self._ledger.identity
+        if not self._known:
+            # An account without its row cannot be locked.
+            self._ledger.know(self._live)
+            self._known = True
         with self._database.transaction() as transaction:
             view = LedgerView()
             if any(task.event_type is TaskEvent.ENTRY for task in tasks):
