@@ -35,6 +35,9 @@ psql: $(VENV)/.service ## Open psql on the service's database
 test: $(VENV)/.development ## Run all tests
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
+chaos: $(VENV)/.development ## Kill workers and database over a thousand times while orders go out; CHAOS_KILLS=n for n kills
+	CHAOS_KILLS=$${CHAOS_KILLS:-1000} $(BIN)/pytest --numprocesses 2 --dist worksteal tests/chaos
+
 lint: $(VENV)/.development ## Check format, lint, types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -51,4 +54,4 @@ format: $(VENV)/.development ## Format the code and fix what can be fixed by its
 bench: $(VENV)/.development ## Measure webhook and signal-to-log latency
 	$(BIN)/python -m benchmarks
 
-.PHONY: help run worker demo config psql test lint format reference bench
+.PHONY: help run worker demo config psql test chaos lint format reference bench
