@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from routing.order_rows import connector_row
 
 from config.settings import Settings
 from database.connection import Database
@@ -19,7 +20,6 @@ from domain.account import AccountKey
 from domain.order_state import OrderState
 from execution_router import ExecutionRouter
 from routing import order_desk
-from routing.order_rows import connector_row
 from routing.tracked_accounts import tracked_accounts
 from tests.armed import armed
 from tests.chaos.invariants import once_settled
