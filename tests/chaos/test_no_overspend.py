@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from routing.order_rows import connector_row
 
 from config.settings import Settings
 from database.connection import Database
 from database.orders import Change, OrderLedger
 from domain.account import AccountKey
+from domain.order_rows import connector_row
 from domain.order_state import OrderState
 from execution_router import ExecutionRouter
 from routing import order_desk
