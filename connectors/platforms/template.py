@@ -181,7 +181,7 @@ class TemplateVenue:
         return reported(self._calls, "find", find.answer, row, asked)
 
     def _row_of(self, find: FindOrder, body: Any, client_order_id: str, reply: Any) -> Any:
-        rows = [body] if find.orders is None else self._calls.rows("find", reply, find.orders)
+        rows = [body] if find.orders is None else self._calls.list_at("find", reply, find.orders)
         if find.tag is not None:
             rows = [row for row in rows if is_word(at(row, find.tag), client_order_id)]
         if len(rows) > 1:

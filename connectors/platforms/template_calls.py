@@ -77,7 +77,7 @@ class TemplateCalls:
         if reply.status in {401, 403}:
             raise NotSent(f"{name}: HTTP {reply.status}, the venue refuses the login: {self.said(reply)}", final=True)
 
-    def rows(self, name: str, reply: Reply, path: Path) -> list[Any]:
+    def list_at(self, name: str, reply: Reply, path: Path) -> list[Any]:
         """Return the list at a path. Raises Unclear where there is none."""
         found = at(reply.body, path)
         if not isinstance(found, list):

@@ -18,7 +18,7 @@ def positions(calls: TemplateCalls, account: AccountKey) -> list[Position]:
     described = calls.described("positions", calls.template.positions)
     reply = calls.read("positions", described, account)
     held: dict[str, tuple[Decimal, Decimal | None]] = {}
-    for row in calls.rows("positions", reply, described.positions):
+    for row in calls.list_at("positions", reply, described.positions):
         symbol, quantity, price = _position(described, row)
         held[symbol] = (held.get(symbol, (Decimal(0), None))[0] + quantity, price)
     return [
@@ -32,7 +32,7 @@ def working_orders(calls: TemplateCalls, account: AccountKey) -> list[WorkingOrd
     """Return the orders that wait; quantities in the venue's lots."""
     described = calls.described("working_orders", calls.template.working_orders)
     reply = calls.read("working_orders", described, account)
-    return [_order(calls, described, row) for row in calls.rows("working_orders", reply, described.orders)]
+    return [_order(calls, described, row) for row in calls.list_at("working_orders", reply, described.orders)]
 
 
 def figures(calls: TemplateCalls, account: AccountKey) -> dict[str, Any] | None:
