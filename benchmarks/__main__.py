@@ -1,4 +1,4 @@
-"""``python -m benchmarks [webhook|latency|accounts] [--small] [--into FOLDER]``: measure and write the report."""
+"""``python -m benchmarks [webhook|latency|accounts|send] [--small] [--into FOLDER]``: measure and write the report."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import shlex
 import sys
 from pathlib import Path
 
-from benchmarks import account_feed, latency, webhook
+from benchmarks import account_feed, latency, send, webhook
 from benchmarks.load import WrongAnswer
 from benchmarks.report import circumstances, keep
 from benchmarks.stage import BrokenInvariant, Stage
 
 # The light one first: its server stays, idle, until the command ends.
-NAMES = ("latency", "accounts", "webhook")
+NAMES = ("latency", "accounts", "send", "webhook")
 HERE = Path(__file__).parent
 
 
@@ -47,6 +47,8 @@ def _run(name: str, folder: Path, *, small: bool) -> None:
         keep(name, webhook.measure(stage, webhook.SMALL if small else webhook.FULL), about, folder)
     elif name == "accounts":
         keep(name, account_feed.measure(stage, account_feed.SMALL if small else account_feed.FULL), about, folder)
+    elif name == "send":
+        keep(name, send.measure(stage, send.SMALL if small else send.FULL), about, folder)
     else:
         keep(name, latency.measure(stage, latency.SMALL if small else latency.FULL), about, folder)
 

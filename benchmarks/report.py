@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks import webhook
 from benchmarks.account_feed import AccountFeedResult
 from benchmarks.latency import LatencyResult
+from benchmarks.send import SendResult
 from benchmarks.webhook import WebhookResult
 from tests.processes import REPOSITORY
 
@@ -26,7 +27,9 @@ MOST_EVENT_P95_MS = 50.0
 # What a web process may grow over the second half of the feed and still count as flat.
 MOST_GROWTH_MIB = 5.0
 MOST_HISTORY_RATIO = 1.2
-Result = WebhookResult | LatencyResult | AccountFeedResult
+MOST_SEND_P95_MS = 20.0
+MOST_DELAY_MS = 100.0
+Result = WebhookResult | LatencyResult | AccountFeedResult | SendResult
 MOMENTS = {"answered": "answer to the POST", "logged": "`execution_logs.created_at`", "visible": "log row seen"}
 HEAD = """# Measured
 
@@ -223,8 +226,35 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
+def _sends(kept: dict[str, Any]) -> list[str]:
+    size = kept["size"]
+    lines = [
+        "## Sends",
+        "",
+        f"{size['signals']} signals to {size['accounts']} live accounts each, at a simulated Tradovate.",
+        "",
+        "| round | from | p50 ms | p95 ms | p99 ms | most ms |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, figures in kept["rounds"].items():
+        lines.append(f"| {name} | plan on record to claim | {_latency(figures['claimed'])} |")
+        lines.append(f"| {name} | claim to answer on record | {_latency(figures['answered'])} |")
+    quick, hanging = kept["rounds"].values()
+    p95 = quick["answered"]["p95_ms"]
+    later = hanging["claimed"]["p95_ms"] - quick["claimed"]["p95_ms"]
+    return [
+        *lines,
+        "",
+        "| demand | measured | |",
+        "| --- | --- | --- |",
+        _demand_row(f"p95 of a send under {MOST_SEND_P95_MS:.0f} ms", _ms(p95), met=p95 < MOST_SEND_P95_MS),
+        _demand_row("a call that hangs delays others by at most 100 ms, p95", _ms(later), met=later <= MOST_DELAY_MS),
+    ]
+
+
 SECTIONS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "webhook": _webhook,
     "latency": _signal_to_log,
     "accounts": _accounts,
+    "send": _sends,
 }

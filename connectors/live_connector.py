@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from connectors.tickets import EntryTicket, ExitTicket
 from connectors.venue import Capabilities, LiveVenue, NotSent, OrderReport, Position, Unclear, WorkingOrder
 from domain.account import AccountKey
+from domain.contract import Contract
+from domain.order_state import OrderState
 from signals.redaction import mask_values, without_secrets
 
 
@@ -38,14 +40,26 @@ class LiveConnector:
     def send_exit_order(self, ticket: ExitTicket) -> OrderReport:
         """Hand an exit to the venue, once."""
         self._check(ticket.account)
-        return self._clean(self._venue.place_exit(ticket))
+        report = self._clean(self._venue.place_exit(ticket))
+        nothing_sent = report.state is OrderState.CANCELLED and report.filled == 0 and report.order_id is None
+        # A venue that sends nothing because nothing is held has told that the trade is not open any more.
+        return replace(report, not_held=ticket.quantity) if nothing_sent else report
 
     def find_order(
-        self, account: AccountKey, client_order_id: str, *, sent_at: datetime, order_id: str | None = None
+        self,
+        account: AccountKey,
+        client_order_id: str,
+        *,
+        sent_at: datetime,
+        order_id: str | None = None,
+        contract: Contract | None = None,
+        entries: Sequence[str] = (),
     ) -> OrderReport | None:
-        """Return what the venue's record says of a leg, None where it is not there."""
+        """Return what the venue's record says of a leg, None where it is not there; see ``LiveVenue.find_order``."""
         self._check(account)
-        found = self._venue.find_order(account, client_order_id, sent_at=sent_at, order_id=order_id)
+        found = self._venue.find_order(
+            account, client_order_id, sent_at=sent_at, order_id=order_id, contract=contract, entries=entries
+        )
         return None if found is None else self._clean(found)
 
     def working_orders(self, account: AccountKey) -> list[WorkingOrder]:

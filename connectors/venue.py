@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from connectors.tickets import EntryTicket, ExitTicket
 from domain.account import AccountKey
+from domain.contract import Contract
 from domain.order_state import OrderState, Side
 
 # Behind an entry's client order id this names its protective order.
@@ -117,19 +118,26 @@ class LiveVenue(Protocol):
     def place_exit(self, ticket: ExitTicket) -> OrderReport:
         """Close ``ticket.quantity``, less where the account holds less; cancel or shrink the trade's protective orders.
 
-        Reports CANCELLED with ``filled`` 0 and ``not_held`` as large as the ticket where the account holds nothing to
-        close, and ``not_held`` in every report of an exit that was sent for less than the ticket.
+        Reports CANCELLED with ``filled`` 0 and no order id where the account holds nothing to close: nothing was sent.
         """
         ...
 
     def find_order(
-        self, account: AccountKey, client_order_id: str, *, sent_at: datetime, order_id: str | None = None
+        self,
+        account: AccountKey,
+        client_order_id: str,
+        *,
+        sent_at: datetime,
+        order_id: str | None = None,
+        contract: Contract | None = None,
+        entries: Sequence[str] = (),
     ) -> OrderReport | None:
         """Return what became of an order, None where the venue's record does not have it.
 
-        ``sent_at``: when it was sent, in UTC, for venues that list orders by time; ``order_id`` where it is known. With
-        ``STOP_OF`` behind an entry's id its protective order is meant, wherever that can be told: FILLED once it has
-        closed the position; None where it cannot be told.
+        ``sent_at``: when it was sent, in UTC, for venues that list orders by time; ``order_id`` where it is known;
+        ``contract``: what it trades, by which lots become contracts again; ``entries``: of an exit, the client order
+        ids of its trade's entries. With ``STOP_OF`` behind an entry's id its protective order is meant, wherever that
+        can be told: FILLED once it has closed the position; None where it cannot be told.
         """
         ...
 

@@ -192,6 +192,13 @@ class OrderLedger:
         if ids:
             self._database.run("renew_order_leases", order_ids=ids, worker=self.worker, lease=lease)
 
+    def entry_names(self, order: LedgerOrder) -> tuple[str, ...]:
+        """Return the client order ids of the entries that an exit closes; none for an entry."""
+        if order.purpose is Purpose.ENTRY:
+            return ()
+        rows = self._database.run("entry_names", trade_id=order.trade_id, **order.account._asdict())
+        return tuple(row["client_order_id"] for row in rows)
+
     def take_over_lost(self, row_changes: RowChanges) -> list[LedgerOrder]:
         """Make the legs UNRESOLVED that were on their way when their worker was lost, and return them."""
         with self._database.transaction() as transaction:

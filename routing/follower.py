@@ -1,4 +1,4 @@
-"""Finds out what became of legs: what was accepted and may fill, what nobody knows, what a stop has closed."""
+"""Finds out what became of legs: what was accepted and may fill, and what nobody knows."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 
 from connectors.live_connector import LiveConnector
-from connectors.venue import STOP_OF, NotSent, OrderReport, Unclear
+from connectors.venue import NotSent, Unclear
 from database.orders import Change, OrderLedger
 from domain.account import AccountKey
 from domain.ledger import LedgerOrder, Purpose
 from domain.order_rows import connector_row
 from domain.order_state import OrderState
 from routing.sender import Sender, answered
+from routing.venue_lookup import VenueLookup
 
 # A leg is looked at again after half its age, so that a fill is seen soon and an old order asks little of the venue.
 SHORTEST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 15.0
-STOP_PAUSE_SECONDS = 10.0
 
 
 class Follower:
@@ -44,6 +43,7 @@ class Follower:
     ) -> None:
         self._ledger = ledger
         self._connectors = connectors
+        self._lookup = VenueLookup(ledger, connectors)
         self._sender = sender
         self._submit = submit
         self._changed = changed
@@ -75,11 +75,6 @@ class Follower:
             if leads or order.id in own:
                 closing = order.purpose is Purpose.ENTRY and (order.trade_id, order.account) in waiting
                 self._look(order, self._pause(order, closing=closing), partial(self._follow, order, closing=closing))
-        if leads:
-            for order in self._ledger.open_entries(serves):
-                connector = self._connectors[order.account]
-                if order.stop_price is not None and connector.capabilities.brackets:
-                    self._look(order, STOP_PAUSE_SECONDS, partial(self._look_at_stop, order))
 
     def _take_over_lost(self) -> None:
         for order in self._ledger.take_over_lost(connector_row):
@@ -125,24 +120,25 @@ class Follower:
 
     def _follow(self, order: LedgerOrder, *, closing: bool) -> None:
         connector = self._connectors[order.account]
-        report = self._find(connector, order, order.client_order_id)
+        asked_at = self._clock()
+        report = self._lookup.of(order)
         if report is None:
             if order.state is OrderState.UNRESOLVED:
-                self._absent(connector, order)
+                self._absent(connector, order, asked_at)
             return
         if closing and report.order_id and report.state in {OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED}:
             # The trade is being closed: what has not filled yet must not fill behind the exit.
             connector.cancel_order(order.account, report.order_id)
-            report = self._find(connector, order, order.client_order_id) or report
+            report = self._lookup.of(order) or report
         cause = "FOUND_AT_VENUE" if order.state is OrderState.UNRESOLVED else "FOLLOWED"
         self._write(order, answered(order, report, actor=self._ledger.worker, cause=cause))
 
-    def _absent(self, connector: LiveConnector, order: LedgerOrder) -> None:
+    def _absent(self, connector: LiveConnector, order: LedgerOrder, asked_at: datetime) -> None:
         """Absence counts only where the venue lists everything, and once an order that was under way must be there."""
         capabilities = connector.capabilities
         if not capabilities.proves_absence:
             return
-        age = (self._clock() - order.updated_at).total_seconds()
+        age = (asked_at - order.updated_at).total_seconds()
         if age < (capabilities.settling_seconds or 0.0):
             return
         message = (
@@ -151,24 +147,6 @@ class Follower:
         )
         change = Change(state=OrderState.NOT_SENT, cause="PROVEN_ABSENT", actor=self._ledger.worker, message=message)
         self._write(order, change)
-
-    def _look_at_stop(self, order: LedgerOrder) -> None:
-        connector = self._connectors[order.account]
-        report = self._find(connector, order, order.client_order_id + STOP_OF)
-        if report is None or report.filled <= 0:
-            return
-        # Its exits may have closed a part; the stop closed what was left of what it reports.
-        closed = min(report.filled, order.filled - order.closed)
-        if report.state is OrderState.FILLED and closed > Decimal(0):
-            self._ledger.settle_outside(order, closed, cause="STOP_FILLED", actor=self._ledger.worker)
-            self._changed()
-
-    def _find(self, connector: LiveConnector, order: LedgerOrder, name: str) -> OrderReport | None:
-        own = name == order.client_order_id
-        sent_at = order.sent_at or order.created_at
-        return connector.find_order(
-            order.account, name, sent_at=sent_at, order_id=order.venue_order_id if own else None
-        )
 
     def _write(self, order: LedgerOrder, change: Change) -> None:
         delay = self._sender.replacement_delay(order, change)

@@ -15,6 +15,7 @@ from domain.ledger import LedgerOrder, Purpose
 from domain.order_rows import connector_row
 from domain.order_state import IN_DOUBT
 from routing.sender import answered
+from routing.venue_lookup import VenueLookup
 
 LEASE_SECONDS = 60.0
 RETRY_SECONDS = 2.0
@@ -39,6 +40,7 @@ class HaltRunner:
         self._halts = halts
         self._ledger = ledger
         self._connectors = connectors
+        self._lookup = VenueLookup(ledger, connectors)
         self._submit = submit
         self._logger = logger
 
@@ -83,7 +85,7 @@ class HaltRunner:
             if order.venue_order_id is not None:
                 connector.cancel_order(action.account, order.venue_order_id)
                 said.append(f"cancelled {order.client_order_id}")
-            self._look_up(connector, order)
+            self._look_up(order)
         return not self._ledger.under_way(action.account), said
 
     def _flatten(self, action: HaltAction) -> tuple[bool, list[str]]:
@@ -102,13 +104,8 @@ class HaltRunner:
             )
         return True, said
 
-    def _look_up(self, connector: LiveConnector, order: LedgerOrder) -> None:
-        report = connector.find_order(
-            order.account,
-            order.client_order_id,
-            sent_at=order.sent_at or order.created_at,
-            order_id=order.venue_order_id,
-        )
+    def _look_up(self, order: LedgerOrder) -> None:
+        report = self._lookup.of(order)
         if report is not None:
             change = answered(order, report, actor=self._ledger.worker, cause="CANCELLED_BY_HALT")
             self._ledger.write(order.id, change, connector_row, only_from={order.state})

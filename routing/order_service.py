@@ -28,6 +28,7 @@ from routing.reconciler import Reconciler
 from routing.retry import RetryPolicy
 from routing.sender import Sender
 from routing.tracked_accounts import utc_now
+from routing.venue_lookup import VenueLookup
 
 ROUND_SECONDS = 0.2
 
@@ -83,6 +84,7 @@ class OrderService:
         )
         self._reconciler = Reconciler(
             ReconciliationRecord(database, worker=worker),
+            VenueLookup(self.ledger, connectors),
             connectors,
             interval=settings.reconcile_interval,
             submit=submit,

@@ -12,14 +12,16 @@ from connectors.live_connector import LiveConnector
 from connectors.venue import NotSent, Unclear, WorkingOrder
 from database.reconciliation import Difference, LedgerPosition, ReconciliationRecord
 from domain.account import AccountKey
+from routing.venue_lookup import VenueLookup
 
 # What changed so recently may not have reached both sides yet.
 SETTLING_SECONDS = 3.0
 RETRY_SECONDS = 5.0
+LESS_HELD = frozenset({"TRADE_WITHOUT_POSITION", "DIFFERENT_SIZE"})
 
 
 class Reconciler:
-    """Compares and lists; it repairs nothing.
+    """Compares and lists; it repairs nothing. What a stop has closed is put on record first, by the venue's word.
 
     ``ready`` are the accounts that this process has reconciled since it started: no entry goes out before. While it
     leads it goes on every ``interval`` seconds. ``submit`` runs something in a thread.
@@ -28,6 +30,7 @@ class Reconciler:
     def __init__(
         self,
         record: ReconciliationRecord,
+        lookup: VenueLookup,
         connectors: Mapping[AccountKey, LiveConnector],
         *,
         interval: float,
@@ -36,6 +39,7 @@ class Reconciler:
         logger: logging.Logger,
     ) -> None:
         self._record = record
+        self._lookup = lookup
         self._connectors = connectors
         self._interval = interval
         self._submit = submit
@@ -66,6 +70,8 @@ class Reconciler:
         pause = RETRY_SECONDS
         try:
             found = self.differences(account)
+            if self._settle_stops(account, found):
+                found = self.differences(account)
             if found:
                 # Both sides move; what is no more than a moment's difference does not last.
                 time.sleep(SETTLING_SECONDS)
@@ -91,6 +97,12 @@ class Reconciler:
             with self._lock:
                 self._busy.discard(account)
                 self._due[account] = time.monotonic() + pause
+
+    def _settle_stops(self, account: AccountKey, found: list[Difference]) -> bool:
+        """A stop that has filled is the commonest difference, and the venue's own word on it settles it."""
+        less = [d.symbol for d in found if d.kind in LESS_HELD and abs(d.venue_quantity) < abs(d.ledger_quantity)]
+        settled = [symbol for symbol in less if self._lookup.settle_stops(account, symbol)]
+        return bool(settled)
 
     def differences(self, account: AccountKey) -> list[Difference]:
         """Return what differs now, apart from what is under way. Raises NotSent or Unclear where the venue does."""

@@ -11,6 +11,8 @@ from tests.brokers.tradovate_sessions import KEY, PASSWORD, SECRET, USER
 from tests.processes import entry, exit_of
 
 WEBHOOK_SECRET = "a-webhook-secret-of-tests"
+API_TOKEN = "an-api-token-of-tests"
+BEARER = {"Authorization": f"Bearer {API_TOKEN}"}
 CONSENT = "the firm's written consent of 2026-10-01"
 
 
@@ -24,6 +26,7 @@ def live_environment(broker: TradovateServer, *, accounts: int = 1, **changes: s
     environ = {
         "EXECUTION_DRY_RUN": "false",
         "WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "API_TOKEN": API_TOKEN,
         "ROUTE_TO_FIRMS": "APEX",
         "APEX_PROGRAM_IDS": ",".join(str(number + 1) for number in range(accounts)),
         "APEX_API_URL": f"{broker.url}/v1",
@@ -43,6 +46,7 @@ def live_environment(broker: TradovateServer, *, accounts: int = 1, **changes: s
             f"APEX_{number}_RISK_PER_TRADE": "0.1",
             f"APEX_{number}_MAX_CONTRACTS": "10",
             f"APEX_{number}_MAX_DRAWDOWN": "20000",
+            f"APEX_{number}_MAX_DAILY_LOSS": "20000",
             f"APEX_{number}_STARTING_BALANCE": "50000",
             f"APEX_{number}_POLICY_ACK": CONSENT,
         }

@@ -22,6 +22,7 @@ from connectors.platforms.ctrader_wire import ExecutionType, Message, choice, pa
 from connectors.tickets import EntryTicket, ExitTicket, VenueLogin
 from connectors.venue import STOP_OF, Capabilities, NotSent, OrderReport, Position, Unclear, WorkingOrder
 from domain.account import AccountKey
+from domain.contract import Contract
 from domain.order_state import OrderState, Side
 
 # Spotware reports lists of past orders that lagged behind an execution and advises to look again until 60 s later.
@@ -80,6 +81,7 @@ class CTrader:
         *,
         sent_at: datetime,
         order_id: str | None = None,
+        contract: Contract | None = None,  # noqa: ARG002 - the venue's interface
         entries: Sequence[str] = (),
     ) -> OrderReport | None:
         """Return what became of an order; see ``Lookup.by_tag``.

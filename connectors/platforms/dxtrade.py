@@ -6,7 +6,7 @@ of 2026; never run against a broker. A broker decides whether the interface is o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -30,6 +30,7 @@ from connectors.platforms.dxtrade_session import Limits, Session
 from connectors.tickets import EntryTicket, ExitTicket, VenueLogin
 from connectors.venue import Capabilities, NotSent, OrderReport, Position, Unclear, WorkingOrder
 from domain.account import AccountKey
+from domain.contract import Contract
 from domain.order_state import OrderState
 
 # "Order with this id already exists".
@@ -107,8 +108,12 @@ class DXtrade:
         *,
         sent_at: datetime,  # noqa: ARG002 - the venue's interface
         order_id: str | None = None,  # noqa: ARG002 - the venue's interface
+        contract: Contract | None = None,
+        entries: Sequence[str] = (),  # noqa: ARG002 - the venue's interface
     ) -> OrderReport | None:
         """Look an order up by the code it was sent under; the several orders of one exit are told as one."""
+        if contract is not None:
+            self._lots[contract.symbol] = contract.lots
         first = self._lists.order(account, client_order_id)
         if first is None:
             return None

@@ -37,6 +37,7 @@ from connectors.platforms.projectx_session import CALLS_PER_MINUTE, Session
 from connectors.tickets import EntryTicket, ExitTicket, VenueLogin
 from connectors.venue import STOP_OF, Capabilities, NotSent, OrderReport, Position, Unclear, WorkingOrder
 from domain.account import AccountKey
+from domain.contract import Contract
 
 
 class ProjectX:
@@ -84,7 +85,14 @@ class ProjectX:
         return self._exits.close(ticket)
 
     def find_order(
-        self, account: AccountKey, client_order_id: str, *, sent_at: datetime, order_id: str | None = None
+        self,
+        account: AccountKey,
+        client_order_id: str,
+        *,
+        sent_at: datetime,
+        order_id: str | None = None,
+        contract: Contract | None = None,  # noqa: ARG002 - the venue's interface
+        entries: Sequence[str] = (),  # noqa: ARG002 - the venue's interface
     ) -> OrderReport | None:
         """Return what became of an order, None where the complete list of orders since then does not have it.
 

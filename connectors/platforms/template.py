@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from connectors.platforms.template_text import Value, at
 from connectors.tickets import EntryTicket, ExitTicket, VenueLogin
 from connectors.venue import Capabilities, NotSent, OrderReport, Position, Unclear, WorkingOrder
 from domain.account import AccountKey
+from domain.contract import Contract
 from domain.order_state import OrderState, Side
 
 __all__ = ["InvalidTemplate", "TemplateVenue", "VenueTemplate"]
@@ -92,6 +93,8 @@ class TemplateVenue:
         *,
         sent_at: datetime,  # noqa: ARG002 - the venue's interface
         order_id: str | None = None,
+        contract: Contract | None = None,  # noqa: ARG002 - the venue's interface
+        entries: Sequence[str] = (),  # noqa: ARG002 - the venue's interface
     ) -> OrderReport | None:
         """Look an order up by its client order id, or by the venue's where the template asks for that."""
         return self._find(account, client_order_id, order_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from datetime import time as wall_clock
@@ -28,6 +28,7 @@ from connectors.platforms.tradovate_wire import (
 from connectors.tickets import EntryTicket, ExitTicket, VenueLogin
 from connectors.venue import Capabilities, NotSent, OrderReport, Position, Unclear, WorkingOrder
 from domain.account import AccountKey
+from domain.contract import Contract
 from domain.firm_day import FirmDay
 from domain.order_state import OrderState, Side
 
@@ -119,7 +120,14 @@ class Tradovate:
         return report
 
     def find_order(
-        self, account: AccountKey, client_order_id: str, *, sent_at: datetime, order_id: str | None = None
+        self,
+        account: AccountKey,
+        client_order_id: str,
+        *,
+        sent_at: datetime,
+        order_id: str | None = None,
+        contract: Contract | None = None,  # noqa: ARG002 - the venue's interface
+        entries: Sequence[str] = (),  # noqa: ARG002 - the venue's interface
     ) -> OrderReport | None:
         """Return what became of an order. Raises Unclear where its absence cannot be vouched for."""
         records, at = self._looks, self._looks.account(account)

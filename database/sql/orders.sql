@@ -248,6 +248,12 @@ UPDATE execution_orders
 SET lease_until = now() + make_interval(secs => %(lease)s)
 WHERE id = ANY(%(order_ids)s) AND state = 'SENDING' AND worker = %(worker)s
 
+-- name: entry_names
+SELECT client_order_id FROM execution_orders
+WHERE trade_id = %(trade_id)s AND firm_code = %(firm_code)s AND program_id = %(program_id)s AND purpose = 'ENTRY'
+  AND filled > 0
+ORDER BY id
+
 -- name: take_over_lost
 -- On their way when their worker was lost: nobody knows whether they arrived.
 UPDATE execution_orders o

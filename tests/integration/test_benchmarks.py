@@ -18,6 +18,7 @@ from tests.conftest import repository
         ("webhook", "## Webhook", "endpoints"),
         ("latency", "## Signal to log", "deployments"),
         ("accounts", "## Account updates", "answers"),
+        ("send", "## Sends", "rounds"),
     ],
 )
 def test_a_small_run_writes_its_report(name: str, section: str, measured: str, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from tests.brokers.server import Fault
 from tests.brokers.tradovate import TradovateServer
 from tests.conftest import Sql
 from tests.integration.conftest import MakeApp
-from tests.live import held, live_entry, live_environment, live_exit, tradovate
+from tests.live import BEARER, held, live_entry, live_environment, live_exit, tradovate
 from tests.processes import wait_until
 
 WEBHOOK = "/api/automated-signals/webhook"
@@ -98,3 +100,137 @@ def test_an_answer_that_was_lost_is_unresolved_until_the_venue_is_asked(
     service.until("T1", "SUCCESS")
     assert held(broker) == 2
     assert len(broker.book.entries("ACC1")) == 1
+
+
+def test_a_partial_exit_leaves_the_rest_open_and_protected(
+    serve: Callable[..., Service], broker: TradovateServer
+) -> None:
+    service = serve()
+    service.post(live_entry("T1"))
+    service.until("T1", "SUCCESS")
+    service.post(live_exit("T1", exit_percent=50))
+    service.until("T1", "SUCCESS", "EXIT")
+    wait_until(lambda: held(broker) == 1, what="half of it to be closed")
+    assert [order.quantity for order in broker.book.working("ACC1")] == [1]
+    service.post(live_exit("T1"))
+    wait_until(lambda: held(broker) == 0, what="the rest to be closed")
+    assert broker.book.working("ACC1") == []
+
+
+def test_a_trade_that_its_stop_has_closed_is_closed_on_record_and_its_exit_finds_nothing(
+    serve: Callable[..., Service], broker: TradovateServer, sql: Sql
+) -> None:
+    service = serve(RECONCILE_SECONDS="0.5")
+    service.post(live_entry("T1"))
+    service.until("T1", "SUCCESS")
+    (stop,) = broker.book.working("ACC1")
+    broker.book.fill(stop)
+    wait_until(
+        lambda: sql("SELECT closed FROM execution_orders")[0]["closed"] == 2,
+        what="the stop to be seen",
+        seconds=30,
+    )
+    causes = [row["cause"] for row in sql("SELECT cause FROM execution_order_events ORDER BY id")]
+    assert causes[-1] == "STOP_FILLED"
+    assert sql("SELECT 1 FROM order_differences WHERE settled_at IS NULL") == []
+
+    service.post(live_exit("T1"))
+    row = service.until("T1", "SKIPPED", "EXIT")
+    assert (row["reason"], int(held(broker))) == ("NOTHING_OPEN", 0)
+
+
+def test_an_exit_that_comes_before_the_stop_is_seen_closes_the_trade_on_record_and_sends_nothing(
+    serve: Callable[..., Service], broker: TradovateServer, sql: Sql
+) -> None:
+    service = serve(RECONCILE_SECONDS="600")
+    service.post(live_entry("T1"))
+    service.until("T1", "SUCCESS")
+    wait_until(lambda: service.orders() == [("T1", "ENTRY", "FILLED")], what="the fill")
+    (stop,) = broker.book.working("ACC1")
+    broker.book.fill(stop)
+
+    service.post(live_exit("T1"))
+    row = service.until("T1", "SKIPPED", "EXIT")
+    assert (row["reason"], int(held(broker))) == ("NOTHING_OPEN", 0)
+    assert sql("SELECT open_quantity FROM execution_orders WHERE purpose = 'ENTRY'")[0]["open_quantity"] == 0
+    assert len([order for order in broker.book.of("ACC1") if order.kind == "MARKET"]) == 1
+
+
+def test_a_position_of_nobodys_is_listed_and_keeps_entries_out_until_a_person_accepts_it(
+    serve: Callable[..., Service], broker: TradovateServer, sql: Sql
+) -> None:
+    broker.book.place("ACC1", "NQZ6", "BUY", Decimal(3))
+    service = serve(RECONCILE_SECONDS="0.5")
+    wait_until(
+        lambda: sql("SELECT 1 FROM order_differences WHERE settled_at IS NULL") != [],
+        what="the difference",
+        seconds=30,
+    )
+    (found,) = sql("SELECT * FROM order_differences")
+    assert (found["kind"], found["symbol"], found["venue_quantity"]) == ("POSITION_WITHOUT_TRADE", "NQZ6", 3)
+    assert "accept it as yours" in found["proposal"]
+    service.post(live_entry("T1"))
+    wait_until(lambda: service.row("T1") != {}, what="the verdict")
+    assert service.row("T1")["blocked_by"] == ["ACCOUNT_OUT_OF_SYNC"]
+
+    answer = service.client.post(
+        f"/api/differences/{found['id']}/settle",
+        json={"how": "accept", "by": "anna", "reason": "a position of my own"},
+        headers=BEARER,
+    )
+    assert answer.status_code == 200, answer.text
+    service.post(live_entry("T2"))
+    service.until("T2", "SUCCESS")
+    assert held(broker) == 5
+
+
+def test_one_venue_call_that_hangs_delays_no_other_account(
+    serve: Callable[..., Service], broker: TradovateServer, sql: Sql
+) -> None:
+    service = serve(accounts=2)
+    service.post(live_entry("T0"))
+    for account in (1, 2):
+        service.until("T0", "SUCCESS", account=account)
+    broker.misbehave(Fault.HANG, "/order/placeo", seconds=3)
+    service.post(live_entry("T1"))
+    wait_until(lambda: len(broker.book.entries("ACC1")) + len(broker.book.entries("ACC2")) == 3, what="the other one")
+    rows = sql(
+        "SELECT state, EXTRACT(epoch FROM updated_at - created_at) AS took FROM execution_orders"
+        " WHERE trade_id = 'T1' AND state <> 'SENDING'"
+    )
+    assert [row["state"] in {"ACCEPTED", "FILLED"} for row in rows] in ([True], [])
+
+
+@pytest.mark.parametrize("switch", ["halted", "paused", "stale", "breached", "out_of_sync", "drawdown"])
+def test_an_exit_gets_through_whatever_keeps_entries_out(
+    serve: Callable[..., Service], broker: TradovateServer, sql: Sql, switch: str
+) -> None:
+    service = serve(ACCOUNT_STATE_MAX_AGE="2", RECONCILE_SECONDS="1")
+    service.post(live_entry("T1"))
+    service.until("T1", "SUCCESS")
+    wait_until(lambda: service.orders() == [("T1", "ENTRY", "FILLED")], what="the fill")
+    client = service.client
+    if switch == "halted":
+        halt = {"scope": "ALL", "level": "entries", "by": "anna", "reason": "news"}
+        answer = client.post("/api/halts", json=halt, headers=BEARER)
+        assert answer.status_code == 200, answer.text
+    elif switch == "paused":
+        body = {"paused": True, "set_by": "anna", "reason": "a test of the exits"}
+        assert client.post("/api/v1/accounts/APEX/1/flags", json=body, headers=BEARER).status_code == 200
+    elif switch == "stale":
+        broker.misbehave(Fault.SERVER_ERROR, "/cashBalance", times=1000)
+        broker.misbehave(Fault.SERVER_ERROR, "/cashbalance", times=1000)
+        time.sleep(3)
+    elif switch in {"breached", "drawdown"}:
+        broker.book.balance["ACC1"] = Decimal(100) if switch == "breached" else Decimal(30_001)
+        time.sleep(2.5)
+    else:
+        broker.book.place("ACC1", "ESZ6", "BUY", Decimal(1))
+        wait_until(lambda: sql("SELECT 1 FROM order_differences WHERE settled_at IS NULL") != [], what="it", seconds=30)
+    service.post(live_entry("T2"))
+    wait_until(lambda: service.row("T2").get("status") == "SKIPPED", what="the refusal")
+    assert service.row("T2")["approved"] is False
+
+    service.post(live_exit("T1"))
+    service.until("T1", "SUCCESS", "EXIT")
+    wait_until(lambda: held(broker) == 0, what="the trade to be closed")
