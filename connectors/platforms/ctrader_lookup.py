@@ -95,7 +95,10 @@ class Lookup:
         known = [order for order in closings if self._sent.exit_of(order.id) == tag]
         strange = [order for order in closings if self._sent.exit_of(order.id) is None]
         if entries and not self._record.netted(account):
-            known += [order for order in strange if order.entry_tag in entries]
+            of_trade = [order for order in strange if order.entry_tag in entries]
+            for order in of_trade:
+                self._sent.closing(order.id, tag)
+            known += of_trade
             strange = [order for order in strange if order.entry_tag is None]
         if known:
             return self._report(account, tag, known)

@@ -65,13 +65,13 @@ class Client:
 
 
 class CTraderBroker(BrokerServer):
-    """``tagged_fills``: whether events after the first carry the request's id, too."""
+    """``tagged_events``: how many of an order's events carry the request's id; None: all of them."""
 
     def __init__(self, book: OrderBook) -> None:
         super().__init__(book)
         self.desk = Desk(book)
         self.client_id, self.client_secret, self.token = "app-id-1", "app-secret-1", "access-token-1"
-        self.tagged_fills = True
+        self.tagged_events: int | None = None
         self.clients: list[Client] = []
         self._websocket: Server | None = None
 
@@ -165,7 +165,8 @@ class CTraderBroker(BrokerServer):
 
     def _send(self, client: Client, sender: str | None, answer: Sent) -> None:
         for number, (kind, payload) in enumerate(answer):
-            tagged = number == 0 or (self.tagged_fills and not payload.get("isServerEvent"))
+            most = len(answer) if self.tagged_events is None or kind != EXECUTION else self.tagged_events
+            tagged = number < most and not payload.get("isServerEvent")
             client.send(kind, payload, sender if tagged else None)
             if kind == EXECUTION:
                 for other in list(self.clients):

@@ -16,7 +16,7 @@ SIDES = {"BUY": 1, "SELL": 2}
 OPPOSITE = {"BUY": "SELL", "SELL": "BUY"}
 STATUS = {"WORKING": 1, "PARTIAL": 1, "FILLED": 2, "REJECTED": 3, "CANCELLED": 5}
 MARKET, STOP_LOSS_TAKE_PROFIT = 1, 4
-ACCEPTED, FILLED, REPLACED, CANCELLED, REJECTED, PARTIAL_FILL = 2, 3, 4, 5, 7, 11
+ACCEPTED, FILLED, REPLACED, CANCELLED, REJECTED, CANCEL_REJECTED, PARTIAL_FILL = 2, 3, 4, 5, 7, 8, 11
 HEDGED, NETTED = 0, 1
 
 
@@ -50,6 +50,7 @@ class Ticket:
     comment: str | None
     position: int
     relative_stop: int | None = None
+    stop_out: bool = False
 
 
 @dataclass
@@ -145,9 +146,24 @@ class Desk:
             events.append(self._event(account, REPLACED if held.volume else CANCELLED, held.stop, held))
         return events
 
+    def lose(self, position: int, *, stop_out: bool) -> None:
+        """Close a position by its stop, or because the account has no margin left."""
+        held = self.held.pop(position)
+        order = held.stop
+        if order is None or stop_out:
+            lots = Decimal(held.volume) / held.symbol.lot_size
+            order = self.book.place(held.account, held.symbol.name, OPPOSITE[held.side], lots, closing=True)
+            self.tickets[order.id] = Ticket(held.label, held.comment, held.id, stop_out=True)
+        else:
+            self.book.fill(order)
+        order.arrived_at = time.time()
+        self.version += 1
+
     def cancel_order(self, account: str, asked: Fields) -> list[Fields]:
         self._refuse()
         order = self.book.by_id(asked["orderId"])
+        if order is not None and self.late and self.refusal is not None:
+            return [{**self._event(account, CANCEL_REJECTED, order, None), "errorCode": self.refusal.code}]
         if order is None or order.account != account or not self.book.cancel(order.id):
             raise Bad("ORDER_NOT_FOUND", f"Order not found with id {asked['orderId']}")
         return [self._event(account, CANCELLED, order, self.held.get(self.tickets[order.id].position))]
@@ -221,8 +237,7 @@ class Desk:
 
     def _told(self, account: str) -> list[Order]:
         # Rejected orders and stops that never triggered are not in the venue's list of past orders.
-        told = [o for o in self.book.of(account) if o.kind == "MARKET" or o.status == "FILLED"]
-        return [o for o in told if o.status != "REJECTED"]
+        return [o for o in self.book.of(account) if (o.kind == "MARKET" and o.status != "REJECTED") or o.filled]
 
     def _symbol(self, symbol_id: int) -> Listed:
         found = [symbol for symbol in self.symbols if symbol.id == symbol_id]
@@ -327,6 +342,8 @@ class Desk:
         told["clientOrderId"] = order.tag or f"srv-{order.id}"
         if order.filled:
             told["executionPrice"] = self.book.price
+        if ticket.stop_out:
+            told["isStopOut"] = True
         if ticket.relative_stop is not None:
             told["relativeStopLoss"] = ticket.relative_stop
         return told

@@ -22,7 +22,7 @@ from domain.account import AccountKey
 from domain.contract import Contract
 from domain.order_state import OrderState, Side
 from tests.brokers.book import OrderBook
-from tests.brokers.ctrader import CTraderBroker, payloads
+from tests.brokers.ctrader import NAMES, CTraderBroker, payloads
 from tests.brokers.ctrader_desk import NETTED, Bad, Listed
 from tests.brokers.server import Fault
 from tests.contract.venue_conformance import EXIT_TAG, NEXT_TAG, TAG, Stand, VenueConformance
@@ -152,6 +152,11 @@ class TestSession:
         # Sizes may have changed meanwhile: they are asked for again.
         assert asked(broker) == [*LOGGED_IN, *LOOKED_UP, "order"] * 2
 
+    def test_an_answer_of_another_kind_is_none(self, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(NAMES, 2124, ("reconcile", 2122))
+        with pytest.raises(Unclear, match="message 2122 in answer to RECONCILE_REQ"):
+            stand.venue.positions(ACCOUNT)
+
     def test_what_waits_when_the_connection_is_lost_is_unclear_at_once(
         self, broker: CTraderBroker, stand: Stand
     ) -> None:
@@ -177,6 +182,24 @@ class TestSession:
             venue.place_entry(stand.entry())
         venue.place_entry(stand.entry(NEXT_TAG))
         assert broker.connections == 2
+
+    def test_what_is_under_way_on_such_a_connection_may_still_be_answered(
+        self, broker: CTraderBroker, stand: Stand
+    ) -> None:
+        venue = stand.make()
+        venue.positions(ACCOUNT)
+        broker.misbehave(Fault.HANG, "reconcile")
+        broker.misbehave(Fault.DELAY, "trader", seconds=0.3)
+        with ThreadPoolExecutor(2) as pool:
+            hanging = pool.submit(venue.positions, ACCOUNT)
+            until(lambda: asked(broker).count("reconcile") == 2)
+            time.sleep(0.2)
+            slow = pool.submit(venue.account_status, ACCOUNT)
+            with pytest.raises(Unclear):
+                hanging.result()
+            assert venue.positions(ACCOUNT) == []
+            assert broker.connections == 2
+            assert slow.result() is not None
 
     @pytest.mark.parametrize(
         ("event", "again"),
@@ -221,26 +244,65 @@ class TestSession:
             monkeypatch.setenv(name, "http://127.0.0.1:1")
         assert stand.venue.positions(ACCOUNT) == []
 
-    def test_many_who_find_nobody_there_do_not_queue_up(self, broker: CTraderBroker, stand: Stand) -> None:
-        broker.stop()
+    def test_many_who_find_nobody_there_do_not_queue_up(self, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+        tries: list[str] = []
+
+        def nobody(url: str, *_: object) -> ctrader_connection.Connection:
+            tries.append(url)
+            time.sleep(0.3)
+            raise NotSent("nobody there")
+
+        monkeypatch.setattr(ctrader_session, "connect", nobody)
         venue = stand.make()
 
         def failing(number: int) -> bool:
-            try:
+            with pytest.raises(NotSent, match="nobody there") as caught:
                 venue.place_entry(stand.entry(f"pr{number:018d}"))
-            except NotSent as error:
-                return error.final
-            return True
+            return caught.value.final
 
-        with ThreadPoolExecutor(8) as pool:
-            assert list(pool.map(failing, range(8))) == [False] * 8
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(failing, range(6))) == [False] * 6
+        assert len(tries) == 1
+        failing(6)
+        assert len(tries) == 2
+
+    def test_requests_are_counted_for_the_whole_login(self, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ctrader_session, "REQUESTS", "4 per 60 second")
+        venue = stand.make()
+        venue.positions(ACCOUNT)
+        venue.positions(ACCOUNT)
+        with pytest.raises(NotSent, match="rate limit") as caught:
+            venue.cancel_order(ACCOUNT, "1")
+        assert caught.value.retry_after is not None
+
+    def test_looking_back_has_a_limit_of_its_own(self, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ctrader_session, "HISTORICAL_REQUESTS", "1 per 60 second")
+        venue = stand.make()
+        assert venue.find_order(ACCOUNT, TAG, sent_at=datetime.now(UTC)) is None
+        with pytest.raises(NotSent, match="rate limit"):
+            venue.find_order(ACCOUNT, TAG, sent_at=datetime.now(UTC), order_id="1")
+        assert venue.place_entry(stand.entry()).state is OrderState.FILLED
+
+    def test_no_frame_is_logged(self, stand: Stand, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level("DEBUG")
+        stand.venue.positions(ACCOUNT)
+        stand.venue.close()
+        assert [one for one in caplog.records if one.name.startswith(("connectors", "websockets.client"))] == []
 
     def test_threads_end_with_the_venue_which_may_be_closed_twice_and_used_again(
-        self, broker: CTraderBroker, stand: Stand
+        self, broker: CTraderBroker, stand: Stand, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        end = ctrader_connection.Connection._end
+
+        def slowly(connection: ctrader_connection.Connection) -> None:
+            time.sleep(0.1)
+            end(connection)
+
+        monkeypatch.setattr(ctrader_connection.Connection, "_end", slowly)
         before = set(threading.enumerate())
         stand.venue.positions(ACCOUNT)
         stand.venue.close()
+        assert not [one for one in set(threading.enumerate()) - before if one.name == "ctrader-reader"]
         stand.venue.close()
         until(lambda: not broker.clients)
         until(lambda: not [one for one in set(threading.enumerate()) - before if one.name != "Thread-timer"])
@@ -275,6 +337,8 @@ class TestLogin:
         assert stand.market_orders() == 0
         told = f"{told_by(caught.value)} {venue!r} {given!r}"
         assert [secret for secret in SECRETS if secret in told] == []
+        if "token" not in changes:
+            until(lambda: not broker.clients)
         venue.close()
 
     @pytest.mark.parametrize("number", ["", "77x", "-5"])
@@ -298,10 +362,12 @@ class TestLogin:
         self, broker: CTraderBroker, stand: Stand, path: str, fault: Fault
     ) -> None:
         venue = stand.make()
-        broker.misbehave(fault, path)
+        broker.misbehave(fault, path, times=2)
         with pytest.raises(NotSent) as caught:
             venue.place_entry(stand.entry())
         assert not caught.value.final
+        with pytest.raises(NotSent):
+            venue.positions(ACCOUNT)
         assert venue.place_entry(stand.entry()).state is OrderState.FILLED
 
     @pytest.mark.parametrize("path", LOOKED_UP)
@@ -417,6 +483,11 @@ class TestEntry:
         assert caught.value.final
         assert "order" not in asked(broker)
 
+    def test_a_symbol_may_have_no_most(self, broker: CTraderBroker, stand: Stand) -> None:
+        broker.desk.symbols[0].max_volume = 0
+        broker.desk.refusal = Bad("TRADING_BAD_VOLUME", "the venue's own word")
+        assert stand.venue.place_entry(stand.entry()).state is OrderState.REJECTED
+
     def test_a_size_below_the_least_is_refused_here(self, broker: CTraderBroker, stand: Stand) -> None:
         broker.desk.symbols[0].min_volume = 50
         with pytest.raises(NotSent, match=r"fewer than the least, 0\.5") as caught:
@@ -491,9 +562,15 @@ class TestEntry:
         assert (report.filled, report.average_price, report.client_order_id) == (Decimal(3), Decimal(16500), TAG)
 
     def test_a_fill_without_the_requests_id_is_known_by_the_orders(self, broker: CTraderBroker, stand: Stand) -> None:
-        broker.tagged_fills = False
+        broker.tagged_events = 1
         assert stand.venue.place_entry(stand.entry()).state is OrderState.FILLED
         assert stand.venue.place_exit(stand.exit(3)).state is OrderState.FILLED
+
+    def test_events_without_the_requests_id_are_known_by_the_client_order_id(
+        self, broker: CTraderBroker, stand: Stand
+    ) -> None:
+        broker.tagged_events = 0
+        assert stand.venue.place_entry(stand.entry()).state is OrderState.FILLED
 
     def test_another_ones_fill_is_not_taken_for_it(self, broker: CTraderBroker, stand: Stand) -> None:
         venue = stand.make()
@@ -519,7 +596,9 @@ class TestEntry:
 
     def test_what_is_only_accepted_so_far_is_told_as_that(self, broker: CTraderBroker, stand: Stand) -> None:
         stand.book.fill_share = Decimal("0.1")
+        began = time.monotonic()
         report = stand.venue.place_entry(stand.entry())
+        assert time.monotonic() - began < 0.8
         assert (report.state, report.filled) == (OrderState.ACCEPTED, Decimal(0))
         stand.venue.cancel_order(ACCOUNT, report.order_id or "")
         assert (stand.find().state, stand.find().filled) == (OrderState.CANCELLED, 0)
@@ -547,6 +626,8 @@ class TestEntry:
         with pytest.raises(Unclear, match=code) as caught:
             stand.venue.place_entry(stand.entry())
         assert caught.value.raw["errorCode"] == code
+        stand.venue.positions(ACCOUNT)
+        assert broker.connections == 1
 
     @pytest.mark.parametrize(
         "code", ["REQUEST_FREQUENCY_EXCEEDED", "SERVER_IS_UNDER_MAINTENANCE", "POSITION_LOCKED", "PENDING_EXECUTION"]
@@ -592,6 +673,11 @@ class TestExit:
         assert report.order_id is not None
         assert len(report.order_id.split("+")) == 2
         assert stand.position() == 1
+
+    def test_what_the_older_one_covers_leaves_the_younger_one_alone(self, broker: CTraderBroker, stand: Stand) -> None:
+        self._two_entries(stand)
+        stand.venue.place_exit(stand.exit(2, entries=(TAG, NEXT_TAG)))
+        assert [call["positionId"] for call in payloads(broker.calls_to("close"))] == [5001]
 
     def test_another_trade_in_the_same_symbol_is_left_alone(self, stand: Stand) -> None:
         stand.venue.place_entry(stand.entry(NEXT_TAG, quantity=2))
@@ -643,7 +729,9 @@ class TestExit:
         with pytest.raises(NotSent) as caught:
             stand.venue.place_exit(stand.exit(3))
         assert not caught.value.final
+        began = time.monotonic()
         assert stand.venue.place_exit(stand.exit(3)).state is OrderState.FILLED
+        assert time.monotonic() - began < 0.5
 
     def test_a_refused_closing_says_why(self, broker: CTraderBroker, stand: Stand) -> None:
         stand.venue.place_entry(stand.entry())
@@ -733,6 +821,16 @@ class TestFindingAnEntry:
         with pytest.raises(error):
             stand.venue.find_order(ACCOUNT, TAG, sent_at=datetime.now(UTC), order_id=number)
 
+    def test_a_number_that_is_not_answered_for_is_unclear(self, broker: CTraderBroker, stand: Stand) -> None:
+        broker.misbehave(Fault.SERVER_ERROR, "details")
+        with pytest.raises(Unclear, match="UNKNOWN_ERROR"):
+            stand.venue.find_order(ACCOUNT, TAG, sent_at=datetime.now(UTC), order_id="1001")
+
+    def test_it_is_found_by_its_label_when_the_venue_gave_it_an_id_of_its_own(self, stand: Stand) -> None:
+        stand.book.keeps_tags = False
+        stand.venue.place_entry(stand.entry())
+        assert stand.find().filled == 3
+
     def test_while_the_list_lags_an_open_position_keeps_it_from_being_lost(
         self, broker: CTraderBroker, stand: Stand
     ) -> None:
@@ -748,6 +846,20 @@ class TestFindingAnEntry:
         for order in stand.book.of(NUMBER):
             order.arrived_at -= 3600
         assert stand.find().filled == 3
+
+    def test_what_closed_its_position_is_not_taken_for_it(self, stand: Stand) -> None:
+        stand.venue.place_entry(stand.entry())
+        (order,) = stand.book.entries(NUMBER)
+        order.arrived_at -= 3600
+        stand.venue.place_exit(stand.exit(1))
+        assert stand.find().filled == 3
+
+    def test_one_that_still_waits_is_found_while_the_list_lags(self, broker: CTraderBroker, stand: Stand) -> None:
+        broker.desk.unseen_for = 60
+        stand.book.fill_share = Decimal("0.5")
+        stand.venue.place_entry(stand.entry(quantity=4))
+        found = stand.find()
+        assert (found.state, found.filled) == (OrderState.PARTIALLY_FILLED, Decimal(2))
 
     @pytest.mark.parametrize(("page", "seconds_apart"), [(1, 1.5), (2, 0.6)])
     def test_a_list_that_is_cut_is_read_in_pieces(
@@ -798,8 +910,10 @@ class TestFindingAnEntry:
         broker.misbehave(Fault.SERVER_ERROR, "order")
         with pytest.raises(Unclear):
             stand.venue.place_entry(stand.entry(NEXT_TAG))
-        stand.venue.place_exit(stand.exit(3))
+        stand.make().place_exit(stand.exit(3))
         assert stand.find(NEXT_TAG) is None
+        with pytest.raises(Unclear, match="cannot be told"):
+            stand.make().find_order(ACCOUNT, NEXT_TAG, sent_at=datetime.now(UTC))
 
 
 class TestFindingAnExit:
@@ -864,6 +978,33 @@ class TestFindingAnExit:
             stand.venue.place_exit(stand.exit(1))
         assert self.found(stand.venue, sent_at) is None
         assert self.found(stand.make(), sent_at, (TAG,)) is None
+
+    @pytest.mark.parametrize("found", [False, True])
+    def test_one_just_before_it_is_not_taken_for_it_once_it_is_known(
+        self, broker: CTraderBroker, stand: Stand, *, found: bool
+    ) -> None:
+        stand.venue.place_entry(stand.entry())
+        if found:
+            broker.misbehave(Fault.TAKEN_SERVER_ERROR, "close")
+            with pytest.raises(Unclear):
+                stand.venue.place_exit(stand.exit(1, NEXT_TAG))
+            assert stand.find(NEXT_TAG).filled == 1
+        else:
+            stand.venue.place_exit(stand.exit(1, NEXT_TAG))
+        broker.misbehave(Fault.SERVER_ERROR, "close")
+        with pytest.raises(Unclear):
+            stand.venue.place_exit(stand.exit(1))
+        assert stand.find(EXIT_TAG) is None
+
+    @pytest.mark.parametrize("stop_out", [False, True])
+    def test_what_the_venue_closed_is_not_taken_for_it(
+        self, broker: CTraderBroker, stand: Stand, *, stop_out: bool
+    ) -> None:
+        sent_at = self.lost(broker, stand, Fault.SERVER_ERROR)
+        broker.desk.lose(5001, stop_out=stop_out)
+        assert stand.position() == 0
+        assert self.found(stand.venue, sent_at) is None
+        assert self.found(stand.make(), sent_at) is None
 
     def test_on_a_netted_account_the_label_does_not_tell(self, broker: CTraderBroker, stand: Stand) -> None:
         broker.desk.kind = NETTED
@@ -943,6 +1084,31 @@ class TestAccount:
         with pytest.raises(NotSent, match="UNABLE_TO_CANCEL_ORDER"):
             stand.venue.cancel_order(ACCOUNT, sent.order_id or "")
 
+    @pytest.mark.parametrize(("code", "refused"), [("UNABLE_TO_CANCEL_ORDER", True), ("ORDER_NOT_FOUND", False)])
+    def test_a_cancel_may_be_refused_by_an_event(
+        self, broker: CTraderBroker, stand: Stand, monkeypatch: pytest.MonkeyPatch, code: str, *, refused: bool
+    ) -> None:
+        stand.book.fill_share = Decimal("0.5")
+        sent = stand.venue.place_entry(stand.entry(quantity=4))
+        broker.desk.refusal, broker.desk.late = Bad(code, "no"), True
+        monkeypatch.setattr(ctrader_session, "SETTLING_SECONDS", 1.0)
+        began = time.monotonic()
+        if refused:
+            with pytest.raises(NotSent, match=code):
+                stand.venue.cancel_order(ACCOUNT, sent.order_id or "")
+        else:
+            stand.venue.cancel_order(ACCOUNT, sent.order_id or "")
+        assert time.monotonic() - began < 0.8
+
+    def test_a_cancel_that_changes_nothing_is_unclear(
+        self, broker: CTraderBroker, stand: Stand, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stand.book.fill_share = Decimal("0.5")
+        sent = stand.venue.place_entry(stand.entry(quantity=4))
+        monkeypatch.setattr(stand.book, "cancel", lambda number: True)
+        with pytest.raises(Unclear, match="not known"):
+            stand.venue.cancel_order(ACCOUNT, sent.order_id or "")
+
     def test_flatten_says_what_it_did(self, stand: Stand) -> None:
         stand.book.fill_share = Decimal("0.5")
         sent = stand.venue.place_entry(stand.entry(quantity=4))
@@ -951,6 +1117,25 @@ class TestAccount:
             f"order {sent.order_id} cancelled",
             "position 5001: BUY 2 US100.cash closed",
         ]
+
+    def test_flatten_closes_what_was_filled_while_it_cancelled(
+        self, broker: CTraderBroker, stand: Stand, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stand.book.fill_share = Decimal("0.5")
+        stand.venue.place_entry(stand.entry(quantity=4))
+        stand.book.fill_share = Decimal(1)
+        cancel = stand.book.cancel
+
+        def filled_meanwhile(number: int) -> bool:
+            (order,) = stand.book.entries(NUMBER)
+            if number == order.id:
+                stand.book.fill(order, Decimal(1))
+                broker.desk.held[5001].volume += 100
+            return cancel(number)
+
+        monkeypatch.setattr(stand.book, "cancel", filled_meanwhile)
+        stand.venue.flatten(ACCOUNT)
+        assert stand.position() == 0
 
     @pytest.mark.parametrize(
         ("code", "error"), [("MARKET_CLOSED", NotSent), ("POSITION_LOCKED", NotSent), ("UNKNOWN_ERROR", Unclear)]
@@ -982,6 +1167,17 @@ class TestAccount:
         assert (order.order_id, order.kind) == ("9", "UNKNOWN")
         foreign["orderStatus"] = 66
         assert stand.venue.place_exit(stand.exit(3)).state is OrderState.FILLED
+
+    def test_protective_orders_and_closed_positions_are_none(
+        self, broker: CTraderBroker, stand: Stand, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        trade = {"symbolId": 275, "volume": 100, "tradeSide": 1}
+        protective = {"orderId": 9, "orderType": 4, "orderStatus": 1, "closingOrder": True, "tradeData": trade}
+        closed = {"positionId": 8, "positionStatus": 2, "tradeData": trade}
+        told = {"order": [protective], "position": [closed]}
+        monkeypatch.setattr(broker.desk, "reconcile", lambda account: told)
+        assert stand.venue.working_orders(ACCOUNT) == []
+        assert stand.venue.positions(ACCOUNT) == []
 
     def test_a_symbol_that_is_not_described_is_flattened_all_the_same(
         self, broker: CTraderBroker, stand: Stand, monkeypatch: pytest.MonkeyPatch

@@ -238,6 +238,11 @@ class TestAnswers:
         answer = answer_of(Outcome(event=told), Decimal(1), SYMBOL)
         assert (answer.state, answer.message, answer.order_id) == (OrderState.REJECTED, "NO_QUOTES", None)
 
+    def test_an_order_that_is_refused_after_it_was_accepted_is_refused(self) -> None:
+        outcome = Outcome(event=event(2), refusal=Refusal("NO_QUOTES", "none", None))
+        answer = answer_of(outcome, Decimal(1), SYMBOL)
+        assert (answer.state, answer.message, answer.order_id) == (OrderState.REJECTED, "NO_QUOTES: none", 77)
+
     def test_no_other_event_may(self) -> None:
         with pytest.raises(Unclear, match="without its order"):
             answer_of(Outcome(event={"executionType": 3}), Decimal(1), SYMBOL)
