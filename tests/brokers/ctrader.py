@@ -17,7 +17,8 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 from domain.json_text import json_text
 from tests.brokers.book import OrderBook, Refused
-from tests.brokers.ctrader_desk import Bad, Desk, Fields
+from tests.brokers.ctrader_books import Bad, Fields
+from tests.brokers.ctrader_desk import Desk
 from tests.brokers.server import BrokerServer, Call, Fault, Planned
 
 HEARTBEAT, ORDER_ERROR, OA_ERROR, EXECUTION = 51, 2132, 2142, 2126
