@@ -178,6 +178,8 @@ def connect(
     seconds without one; with 0 after as long as it is set to. Within a transaction it ends it after 10 silent seconds.
     """
     options = f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC"
+    # A server that answers a commit before it is on its disk forgets, when it dies, that an order was about to be sent.
+    options += " -c synchronous_commit=on"
     options += f" -c idle_in_transaction_session_timeout={int(LONGEST_SILENCE_SECONDS * 1000)}"
     if idle_timeout > 0:
         options += f" -c idle_session_timeout={int(idle_timeout * 1000)}"
