@@ -46,7 +46,7 @@ def settings() -> Settings:
         "WEBHOOK_SECRET": "s",
         "ROUTE_TO_FIRMS": "APEX",
         "APEX_PROGRAM_IDS": "1,2",
-        "ENTRY_MAX_AGE_SECONDS": "600",
+        "ENTRY_MAX_AGE": "600",
         "NQ_CONTRACT": "NQZ6",
     }
     for account in (1, 2):
