@@ -64,7 +64,7 @@ class ExecutionRouter:
         # A database that is handed in was prepared by its owner; one of our own is prepared at its first use.
         self._unprepared: Database | None = None
         if database is None and self.settings.database_url is not None:
-            database = Database(self.settings.database_url, size=3, name="execution-router-worker")
+            database = Database(self.settings.database_url, size=5, name="execution-router-worker")
             self._unprepared = database
         self.account_state_manager = (
             _accounts(self.settings, database) if account_state_manager is None else account_state_manager
@@ -199,7 +199,7 @@ class ExecutionRouter:
             retry=RetryPolicy(max_attempts=self.settings.task_max_attempts, base=self.settings.task_retry_base),
             logger=self.logger,
             give_way=give_way,
-            desk=None if self._orders is None else self._orders.desk(queue),
+            desk=None if self._orders is None else self._orders.desk(queue, look=self._processor.prepare),
         )
 
 
@@ -236,7 +236,7 @@ def main() -> int:
     for number in (signals_of_the_system.SIGTERM, signals_of_the_system.SIGINT):
         signals_of_the_system.signal(number, lambda *_: stopping.set())
     opened = open_database(settings)
-    database = Database(opened.url, size=3, name="execution-router-worker")
+    database = Database(opened.url, size=5, name="execution-router-worker")
     if not prepare_schema(database, logger, stopping):
         return 0
     states = tracked_accounts(settings, database)

@@ -81,7 +81,7 @@ class Service:
         )
         self.store = SignalStore(self.database)
         self.states = tracked_accounts(settings, self.database)
-        self._router_database = Database(opened.url, size=3, name="execution-router-worker")
+        self._router_database = Database(opened.url, size=5, name="execution-router-worker")
         # Connections of their own: a person who halts must not wait behind the orders that he wants to stop.
         self._desk_database = Database(opened.url, size=3, name="execution-router-desk")
         self._intake = Intake(settings, self.store, self.logger)

@@ -33,7 +33,8 @@ class OrderDesk:
     """Entries of one account are decided one after another, whatever workers there are: its row is locked meanwhile.
 
     Nothing is sent here: what is approved is planned, and what is planned is reserved. ``planned`` is called after that
-    is committed.
+    is committed. ``look`` sees the accounts as they are, once their locks are held: what was closed while a decision
+    waited for them is reserved no longer where newer figures have its loss.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class OrderDesk:
         live: Sequence[AccountKey],
         *,
         planned: Callable[[], None],
+        look: Callable[[], None],
     ) -> None:
         self._planned = planned
+        self._look = look
         self._database = database
         self._ledger = ledger
         self._queue = queue
@@ -69,6 +72,7 @@ class OrderDesk:
             if any(task.event_type is TaskEvent.ENTRY for task in tasks):
                 lock_accounts(transaction, self._live)
                 view.exposures = exposures(transaction, self._live)
+                self._look()
             closing = {task.trade_id for task in tasks if task.event_type is TaskEvent.EXIT}
             if closing:
                 view.open_trades = open_trades(transaction, closing)

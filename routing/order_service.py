@@ -114,9 +114,9 @@ class OrderService:
         for connector in set(self._connectors.values()):
             connector.close()
 
-    def desk(self, queue: TaskQueue) -> OrderDesk:
-        """Return what decides tasks for these accounts and plans their legs."""
-        return OrderDesk(self._database, self.ledger, queue, self._entering, planned=self.wake)
+    def desk(self, queue: TaskQueue, *, look: Callable[[], None]) -> OrderDesk:
+        """Return what decides tasks for these accounts and plans their legs; ``look`` sees how the accounts are."""
+        return OrderDesk(self._database, self.ledger, queue, self._entering, planned=self.wake, look=look)
 
     def wake(self) -> None:
         """Look for planned legs now."""

@@ -149,10 +149,10 @@ class QueueWorker:
                     self._in_hand.pop(task.id, None)
 
     def _decide_and_record(self, tasks: list[Task]) -> dict[int, Processed]:
-        if any(task.event_type is TaskEvent.ENTRY for task in tasks):
-            self._processor.prepare()
         if self._desk is not None:
             return self._decide_at_desk(self._desk, tasks)
+        if any(task.event_type is TaskEvent.ENTRY for task in tasks):
+            self._processor.prepare()
         done: dict[int, Processed] = {}
         results: list[Result] = []
         for position, task in enumerate(tasks):

@@ -37,6 +37,13 @@ FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code,
 JOIN account_states s USING (firm_code, program_id)
 JOIN execution_orders o USING (firm_code, program_id)
 WHERE o.closed_at > s.observed_at AND o.closed_at > now() - interval '1 day' AND o.open_quantity = 0
+UNION ALL
+-- Of what is closed in part its last change tells; whatever that was, more is reserved and not less.
+SELECT o.firm_code, o.program_id, o.symbol, 0, o.worst_case * o.closed / o.quantity, false, false
+FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id)
+JOIN account_states s USING (firm_code, program_id)
+JOIN execution_orders o USING (firm_code, program_id)
+WHERE o.open_quantity > 0 AND o.closed > 0 AND o.updated_at > s.observed_at
 
 -- name: open_entries_of_trades
 SELECT *

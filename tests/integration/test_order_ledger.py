@@ -394,9 +394,11 @@ def test_what_is_open_or_may_be_is_reserved(bench: Bench, database: Database, sq
     assert (found[FTMO_1].unresolved, found[APEX_1].unresolved) == (1, 0)
 
 
-@pytest.mark.parametrize(("seen_after", "reserved"), [(True, 0), (False, 1000)])
-def test_a_closed_trade_stays_reserved_until_its_account_was_seen(
-    bench: Bench, database: Database, sql: Sql, seen_after: bool, reserved: int
+@pytest.mark.parametrize(
+    ("asked", "seen_after", "reserved"), [(2, True, 0), (2, False, 1000), (1, True, 500), (1, False, 1000)]
+)
+def test_what_was_closed_stays_reserved_until_its_account_was_seen(
+    bench: Bench, database: Database, sql: Sql, asked: int, seen_after: bool, reserved: int
 ) -> None:
     sql(
         "INSERT INTO account_states (firm_code, program_id, version, source, observed_at, received_at, equity)"
@@ -404,12 +406,14 @@ def test_a_closed_trade_stays_reserved_until_its_account_was_seen(
         "1 minute" if seen_after else "-1 minute",
     )
     bench.filled_entry("T1")
-    (order_id,) = bench.plan("T1", exit_leg())
+    (order_id,) = bench.plan("T1", exit_leg(asked_quantity=Decimal(asked)))
     bench.ledger.claim_exit(bench.order(order_id), connector_row, lease=10)
-    bench.become(order_id, S.FILLED, 2)
+    bench.become(order_id, S.FILLED, asked)
     with database.transaction() as transaction:
         found = exposures(transaction, [APEX_1])
-    assert sum(leg.risk or 0 for one in found.values() for leg in one.legs) == reserved
+    legs = [leg for one in found.values() for leg in one.legs]
+    assert sum(leg.risk or 0 for leg in legs) == reserved
+    assert sum(leg.quantity for leg in legs) == 2 - asked
 
 
 def test_the_open_entries_of_a_trade(bench: Bench, database: Database) -> None:
