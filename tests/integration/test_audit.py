@@ -14,9 +14,9 @@ import psycopg2.errors
 import psycopg2.extensions
 import pytest
 
-from database.audit_chain import NOTHING_BEFORE, START, AuditChain, Link, event_text
+from database.audit_chain import BATCH, NOTHING_BEFORE, START, AuditChain, Link, event_text
 from database.audit_check import Fault
-from database.connection import Database, DatabaseUnavailable, Transaction
+from database.connection import Database, Transaction
 from database.embedded import EmbeddedServer
 from database.leadership import Leadership
 from database.migrations import FILES, migrate
@@ -411,12 +411,33 @@ def test_what_waits_is_sealed_when_the_leader_stops(database_url: str, sql: Sql)
     leads.resign()
 
 
-def test_a_sealer_that_never_ran_asks_nobody_when_it_stops() -> None:
-    class Nobody:
-        def is_leader(self) -> bool:
-            raise DatabaseUnavailable("asked")
+def test_one_round_seals_more_than_a_batch(database_url: str, sql: Sql) -> None:
+    leads = Leadership(database_url, logger=LOGGER)
+    sealer = AuditSealer(database_url, leads, logger=LOGGER)
+    sql("INSERT INTO audit_events (kind, content) SELECT 'X', '{}' FROM generate_series(1, %s)", 2 * BATCH)
+    sealer.tick()
+    assert waiting(sql) == 0
+    assert sealer.stop()
 
-    assert AuditSealer("postgresql://nobody@127.0.0.1:1/none", Nobody(), logger=LOGGER).stop()
+
+def test_a_sealer_that_never_ran_asks_nobody_when_it_stops() -> None:
+    asked: list[bool] = []
+
+    class Anybody:
+        def is_leader(self) -> bool:
+            asked.append(True)
+            return False
+
+    assert AuditSealer("postgresql://nobody@127.0.0.1:1/none", Anybody(), logger=LOGGER).stop()
+    assert asked == []
+
+
+def test_a_sealer_that_stops_while_the_database_is_away_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    leads = Leadership("postgresql://nobody@127.0.0.1:1/none", logger=LOGGER)
+    sealer = AuditSealer("postgresql://nobody@127.0.0.1:1/none", leads, logger=LOGGER)
+    sealer.start()
+    assert sealer.stop()
+    assert "The last events were left unsealed" in caplog.text
 
 
 def test_the_service_audits_and_seals_what_it_decides(make_app: MakeApp, database: Database, sql: Sql) -> None:
