@@ -66,7 +66,17 @@ class Sender:
                 actor=self.actor,
                 answer={**raw, "error": connector.in_words(error)},
             )
-        return answered(order, report, actor=self.actor)
+        change = answered(order, report, actor=self.actor)
+        if report.message and change.state is not OrderState.REJECTED:
+            # Taken, and something is amiss all the same: a stop that is not there, an order that would not go away.
+            self.logger.error(
+                "The venue took order %s of %s, but: %s",
+                order.client_order_id,
+                order.account,
+                report.message,
+                extra={"event": "venue_warned", "trade_id": order.trade_id},
+            )
+        return change
 
     def _not_sent(self, connector: LiveConnector, order: LedgerOrder, error: NotSent) -> Change:
         words = connector.in_words(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from config.arming import is_armed
 from config.problems import Problem
 from config.settings import Settings
 
@@ -38,7 +39,10 @@ def banner(settings: Settings, *, embedded: bool, psql: str, trade_id: str) -> s
 
 
 def _mode(settings: Settings) -> str:
-    return "DRY-RUN: no order is sent" if settings.dry_run else "LIVE"
+    if settings.dry_run:
+        return "DRY-RUN: no order is sent"
+    armed = [str(account) for account in settings.accounts if is_armed(account, settings)]
+    return f"LIVE: orders go out for {', '.join(armed)}" if armed else "LIVE, but no account is armed: no order is sent"
 
 
 def _problems(title: str, problems: tuple[Problem, ...]) -> list[str]:

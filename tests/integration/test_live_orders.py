@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -182,55 +181,3 @@ def test_a_position_of_nobodys_is_listed_and_keeps_entries_out_until_a_person_ac
     service.post(live_entry("T2"))
     service.until("T2", "SUCCESS")
     assert held(broker) == 5
-
-
-def test_one_venue_call_that_hangs_delays_no_other_account(
-    serve: Callable[..., Service], broker: TradovateServer, sql: Sql
-) -> None:
-    service = serve(accounts=2)
-    service.post(live_entry("T0"))
-    for account in (1, 2):
-        service.until("T0", "SUCCESS", account=account)
-    broker.misbehave(Fault.HANG, "/order/placeo", seconds=3)
-    service.post(live_entry("T1"))
-    wait_until(lambda: len(broker.book.entries("ACC1")) + len(broker.book.entries("ACC2")) == 3, what="the other one")
-    rows = sql(
-        "SELECT state, EXTRACT(epoch FROM updated_at - created_at) AS took FROM execution_orders"
-        " WHERE trade_id = 'T1' AND state <> 'SENDING'"
-    )
-    assert [row["state"] in {"ACCEPTED", "FILLED"} for row in rows] in ([True], [])
-
-
-@pytest.mark.parametrize("switch", ["halted", "paused", "stale", "breached", "out_of_sync", "drawdown"])
-def test_an_exit_gets_through_whatever_keeps_entries_out(
-    serve: Callable[..., Service], broker: TradovateServer, sql: Sql, switch: str
-) -> None:
-    service = serve(ACCOUNT_STATE_MAX_AGE="2", RECONCILE_SECONDS="1")
-    service.post(live_entry("T1"))
-    service.until("T1", "SUCCESS")
-    wait_until(lambda: service.orders() == [("T1", "ENTRY", "FILLED")], what="the fill")
-    client = service.client
-    if switch == "halted":
-        halt = {"scope": "ALL", "level": "entries", "by": "anna", "reason": "news"}
-        answer = client.post("/api/halts", json=halt, headers=BEARER)
-        assert answer.status_code == 200, answer.text
-    elif switch == "paused":
-        body = {"paused": True, "set_by": "anna", "reason": "a test of the exits"}
-        assert client.post("/api/v1/accounts/APEX/1/flags", json=body, headers=BEARER).status_code == 200
-    elif switch == "stale":
-        broker.misbehave(Fault.SERVER_ERROR, "/cashBalance", times=1000)
-        broker.misbehave(Fault.SERVER_ERROR, "/cashbalance", times=1000)
-        time.sleep(3)
-    elif switch in {"breached", "drawdown"}:
-        broker.book.balance["ACC1"] = Decimal(100) if switch == "breached" else Decimal(30_001)
-        time.sleep(2.5)
-    else:
-        broker.book.place("ACC1", "ESZ6", "BUY", Decimal(1))
-        wait_until(lambda: sql("SELECT 1 FROM order_differences WHERE settled_at IS NULL") != [], what="it", seconds=30)
-    service.post(live_entry("T2"))
-    wait_until(lambda: service.row("T2").get("status") == "SKIPPED", what="the refusal")
-    assert service.row("T2")["approved"] is False
-
-    service.post(live_exit("T1"))
-    service.until("T1", "SUCCESS", "EXIT")
-    wait_until(lambda: held(broker) == 0, what="the trade to be closed")

@@ -24,7 +24,7 @@ DOCUMENTED = (
     [
         ("FTMO", True, True, "allowed"),
         ("APEX", True, False, "prohibited"),
-        ("TOPSTEP", False, False, "allowed_from_personal_device_only"),
+        ("TOPSTEP", True, False, "allowed_from_personal_device_only"),
         ("BULENOX", False, False, "unverified"),
         ("LEELOO", False, False, "prohibited"),
     ],
