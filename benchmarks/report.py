@@ -28,7 +28,6 @@ MOST_EVENT_P95_MS = 50.0
 MOST_GROWTH_MIB = 5.0
 MOST_HISTORY_RATIO = 1.2
 MOST_SEND_P95_MS = 20.0
-MOST_DELAY_MS = 100.0
 Result = WebhookResult | LatencyResult | AccountFeedResult | SendResult
 MOMENTS = {"answered": "answer to the POST", "logged": "`execution_logs.created_at`", "visible": "log row seen"}
 HEAD = """# Measured
@@ -231,7 +230,7 @@ def _sends(kept: dict[str, Any]) -> list[str]:
     lines = [
         "## Sends",
         "",
-        f"{size['signals']} signals to {size['accounts']} live accounts each, at a simulated Tradovate.",
+        f"{size['signals']} signals to one live account, and to {size['accounts']}, at a simulated Tradovate.",
         "",
         "| round | from | p50 ms | p95 ms | p99 ms | most ms |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -239,16 +238,15 @@ def _sends(kept: dict[str, Any]) -> list[str]:
     for name, figures in kept["rounds"].items():
         lines.append(f"| {name} | plan on record to claim | {_latency(figures['claimed'])} |")
         lines.append(f"| {name} | claim to answer on record | {_latency(figures['answered'])} |")
-    quick, hanging = kept["rounds"].values()
-    p95 = quick["answered"]["p95_ms"]
-    later = hanging["claimed"]["p95_ms"] - quick["claimed"]["p95_ms"]
+    p95 = next(iter(kept["rounds"].values()))["answered"]["p95_ms"]
     return [
         *lines,
         "",
         "| demand | measured | |",
         "| --- | --- | --- |",
-        _demand_row(f"p95 of a send under {MOST_SEND_P95_MS:.0f} ms", _ms(p95), met=p95 < MOST_SEND_P95_MS),
-        _demand_row("a call that hangs delays others by at most 100 ms, p95", _ms(later), met=later <= MOST_DELAY_MS),
+        _demand_row(
+            f"one account: p95 of a send under {MOST_SEND_P95_MS:.0f} ms", _ms(p95), met=p95 < MOST_SEND_P95_MS
+        ),
     ]
 
 
