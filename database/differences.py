@@ -85,8 +85,14 @@ class Differences:
         entries = [
             entry
             for entry in map(order_of, transaction.rows("open_entries", **keys([account])))
-            if entry.contract.symbol == row["symbol"] and entry.side is side and entry.trade_id in named
+            if entry.side is side and entry.trade_id in named
         ]
+        mixed = sorted({entry.trade_id for entry in entries if entry.contract.symbol != row["symbol"]})
+        if mixed:
+            # What is closed of a trade goes to its oldest entry, whatever contract that is in.
+            raise NotPossible(
+                f"difference {row['id']}: {', '.join(mixed)} is open in another contract, too; accept it instead"
+            )
         ledger = OrderLedger(self._database, worker=signature.by)
         closed = []
         for entry, contracts in _shares(entries, missing, row["id"]):

@@ -80,9 +80,17 @@ def test_orders_are_listed_and_shown(bench: Bench, run: Run) -> None:
     assert heading.split()[:6] == ["ID", "STATE", "PURPOSE", "ACCOUNT", "TRADE", "CONTRACT"]
     assert first.split()[:10] == [str(order_id), "UNRESOLVED", "ENTRY", "APEX/1", "T1", "NQZ6", "BUY", "3", "0", "3"]
     assert "FILLED" in second
-    for wishes in (("--account", "apex/1"), ("--trade", "T1"), ("--state", "unresolved"), ("--open", "--limit", 1)):
-        rows = told(run, "orders", *wishes)["orders"]
-        assert [row["trade_id"] for row in rows] == (["T2"] if "--open" in wishes else ["T1"])
+    (gone,) = bench.plan("T3", entry_leg(APEX_1._replace(program_id=2)))
+    bench.become(gone, S.NOT_SENT)
+    for wishes, trades in (
+        ((), ["T3", "T2", "T1"]),
+        (("--limit", 1), ["T3"]),
+        (("--open",), ["T2", "T1"]),
+        (("--account", "apex/1"), ["T1"]),
+        (("--trade", "T2"), ["T2"]),
+        (("--state", "unresolved"), ["T1"]),
+    ):
+        assert [row["trade_id"] for row in told(run, "orders", *wishes)["orders"]] == trades, wishes
     text = said(run, "order", order_id)
     assert f"Order {order_id}" in text
     assert [line.split()[2:4] for line in text.splitlines() if "CLAIMED" in line] == [["PLANNED", "SENDING"]]

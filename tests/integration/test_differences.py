@@ -170,6 +170,19 @@ def test_what_is_no_exact_part_of_a_contract_is_not_closed(
     assert bench.order(order_id).open_quantity == 1
 
 
+def test_a_trade_in_two_contracts_is_not_closed_by_halves(
+    bench: Bench, database: Database, differences: Differences
+) -> None:
+    (older,) = bench.plan("T1", entry_leg(quantity=2, contract=Contract(root="ES", symbol="ESZ6")))
+    bench.claim()
+    bench.become(older, S.FILLED, 2)
+    bench.filled_entry("T1", 2)
+    Venue(database).holds("1")
+    with pytest.raises(NotPossible, match=r"T1 is open in another contract, too"):
+        differences.settle(only(differences)["id"], CLOSE, ANNA)
+    assert bench.order(older).open_quantity == 2
+
+
 def test_what_the_venue_holds_more_is_not_closed_in_the_ledger(
     bench: Bench, database: Database, differences: Differences, sql: Sql
 ) -> None:
