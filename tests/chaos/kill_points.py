@@ -23,6 +23,7 @@ from database import connection as database_connection
 from database.connection import Transaction
 from routing.follower import Follower
 from routing.halt_runner import HaltRunner
+from routing.venue_lookup import VenueLookup
 
 Said = list[tuple[str, dict[str, Any], list[dict[str, Any]]]]
 
@@ -171,7 +172,7 @@ def _wrap_http(points: Points) -> None:
 
 def _name_doers() -> None:
     _named(Follower, "_follow", "follow")
-    _named(Follower, "_look_at_stop", "watch")
+    _named(VenueLookup, "settle_stops", "watch")
     _named(HaltRunner, "_carry_out", "halt")
 
 
