@@ -46,7 +46,6 @@ def live_environment(broker: TradovateServer, *, accounts: int = 1, **changes: s
             f"APEX_{number}_RISK_PER_TRADE": "0.1",
             f"APEX_{number}_MAX_CONTRACTS": "10",
             f"APEX_{number}_MAX_DRAWDOWN": "20000",
-            f"APEX_{number}_MAX_DAILY_LOSS": "20000",
             f"APEX_{number}_STARTING_BALANCE": "50000",
             f"APEX_{number}_POLICY_ACK": CONSENT,
         }
