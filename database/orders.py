@@ -81,16 +81,14 @@ class OrderLedger:
             given_up = [row for row in looked_at if row["id"] is not None]
             given_up += transaction.rows("give_up_exits", actor=self.worker)
             self._tell(transaction, given_up, row_changes)
-            claimed = []
-            if limit > 0:
-                claimed = transaction.rows(
-                    "claim_entries",
-                    **keys(accounts),
-                    looked_at=[row["looked_at"] for row in looked_at],
-                    limit=limit,
-                    worker=self.worker,
-                    lease=lease,
-                )
+            claimed = transaction.rows(
+                "claim_entries",
+                **keys(accounts),
+                looked_at=[row["looked_at"] for row in looked_at],
+                limit=limit,
+                worker=self.worker,
+                lease=lease,
+            )
         return [order_of(row) for row in claimed], [order_of(row) for row in given_up]
 
     def exits_due(self, accounts: Iterable[AccountKey], *, limit: int) -> list[LedgerOrder]:
@@ -105,8 +103,7 @@ class OrderLedger:
                 "claim_exit",
                 order_id=order.id,
                 trade_id=order.trade_id,
-                firm_code=order.account.firm_code,
-                program_id=order.account.program_id,
+                **order.account._asdict(),
                 worker=self.worker,
                 lease=lease,
             )
@@ -218,6 +215,12 @@ class OrderLedger:
     def under_way(self, account: AccountKey) -> list[LedgerOrder]:
         """Return the legs of an account that may still fill: entries that were sent, exits whose call is running."""
         return [order_of(row) for row in self._database.run("under_way", **account._asdict())]
+
+    def exit_is_on_its_way(self, account: AccountKey) -> bool:
+        """Return whether the call for an exit is running. Its claim is wholly before this or after it."""
+        with self._database.transaction() as transaction:
+            lock_accounts(transaction, [account])
+            return any(row["purpose"] == Purpose.EXIT for row in transaction.rows("under_way", **account._asdict()))
 
     def open_entries(self, accounts: Iterable[AccountKey]) -> list[LedgerOrder]:
         """Return the entries that were filled and are not closed again."""

@@ -91,7 +91,7 @@ class HaltRunner:
     def _flatten(self, action: HaltAction) -> tuple[bool, list[str]]:
         connector = self._connectors[action.account]
         self._cancel(action)
-        if any(order.purpose is Purpose.EXIT for order in self._ledger.under_way(action.account)):
+        if self._ledger.exit_is_on_its_way(action.account):
             # An exit whose call is running has read the position already; closing it now could turn it.
             return False, ["an exit is on its way"]
         said = connector.flatten(action.account)

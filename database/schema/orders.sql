@@ -232,6 +232,9 @@ CREATE TABLE IF NOT EXISTS halt_actions (
     PRIMARY KEY (halt_id, firm_code, program_id, action)
 );
 
+-- While it is being carried out no exit is claimed at its account: both would close the same position.
+ALTER TABLE halt_actions ADD COLUMN IF NOT EXISTS running_until TIMESTAMPTZ;
+
 -- What a reconciliation found at a venue that the ledger does not say, and what could be done; a person decides.
 CREATE TABLE IF NOT EXISTS order_differences (
     id                 BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

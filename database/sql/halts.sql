@@ -48,7 +48,8 @@ SELECT pg_notify('router_events', %(event)s)
 -- name: claim_halt_actions
 -- Due again after a while, should the process that takes them be lost.
 UPDATE halt_actions a
-SET tries = a.tries + 1, due_at = clock_timestamp() + make_interval(secs => %(lease)s)
+SET tries = a.tries + 1, due_at = clock_timestamp() + make_interval(secs => %(lease)s),
+    running_until = clock_timestamp() + make_interval(secs => %(lease)s)
 FROM (
     SELECT halt_id, firm_code, program_id, action
     FROM halt_actions
@@ -62,11 +63,12 @@ WHERE (a.halt_id, a.firm_code, a.program_id, a.action) = (due.halt_id, due.firm_
 RETURNING a.*
 
 -- name: halt_action_ended
+-- One that was released meanwhile keeps what it was ended with.
 UPDATE halt_actions
-SET outcome = %(outcome)s, done_at = CASE WHEN %(done)s THEN clock_timestamp() END,
-    due_at = clock_timestamp() + make_interval(secs => %(delay)s)
+SET outcome = CASE WHEN done_at IS NULL THEN %(outcome)s::jsonb ELSE outcome END,
+    done_at = COALESCE(done_at, CASE WHEN %(done)s THEN clock_timestamp() END),
+    due_at = clock_timestamp() + make_interval(secs => %(delay)s), running_until = NULL
 WHERE halt_id = %(halt_id)s AND firm_code = %(firm_code)s AND program_id = %(program_id)s AND action = %(action)s
-  AND done_at IS NULL
 
 -- name: under_way
 -- What may still fill: entries that were sent, exits whose call is running.

@@ -157,11 +157,12 @@ WHERE o.state = 'PLANNED' AND o.purpose = 'EXIT' AND o.due_at <= now()
              OR (x.trade_id = o.trade_id
                  AND (x.state IN ('SENDING', 'UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED')
                       OR (x.purpose = 'ENTRY' AND x.state = 'PLANNED')))))
-  -- While everything is being closed there is nothing left to close; unless that goes wrong again and again.
+  -- While everything is being closed there is nothing left to close; unless that goes wrong again and again. Never both
+  -- at a time.
   AND NOT EXISTS (
       SELECT FROM halt_actions h
-      WHERE h.firm_code = o.firm_code AND h.program_id = o.program_id AND h.action = 'FLATTEN' AND h.done_at IS NULL
-        AND h.tries <= 3)
+      WHERE h.firm_code = o.firm_code AND h.program_id = o.program_id AND h.action = 'FLATTEN'
+        AND ((h.done_at IS NULL AND h.tries <= 3) OR h.running_until > clock_timestamp()))
 ORDER BY o.firm_code, o.program_id, o.symbol, o.id
 LIMIT %(limit)s
 
@@ -185,6 +186,10 @@ WITH entries AS (
                  OR (x.trade_id = o.trade_id
                      AND (x.state IN ('SENDING', 'UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED')
                           OR (x.purpose = 'ENTRY' AND x.state = 'PLANNED')))))
+      AND NOT EXISTS (
+          SELECT FROM halt_actions h
+          WHERE h.firm_code = o.firm_code AND h.program_id = o.program_id AND h.action = 'FLATTEN'
+            AND h.running_until > clock_timestamp())
     FOR UPDATE OF o SKIP LOCKED
 )
 UPDATE execution_orders o
