@@ -88,14 +88,17 @@ class Follower:
     def _pause(self, order: LedgerOrder, *, closing: bool) -> float:
         if closing:
             return SHORTEST_PAUSE_SECONDS
-        age = (self._clock() - order.updated_at).total_seconds()
-        return min(LONGEST_PAUSE_SECONDS, max(SHORTEST_PAUSE_SECONDS, age / 2))
+        return min(LONGEST_PAUSE_SECONDS, max(SHORTEST_PAUSE_SECONDS, self._age(order) / 2))
+
+    def _age(self, order: LedgerOrder) -> float:
+        return (self._clock() - order.updated_at).total_seconds()
 
     def _look(self, order: LedgerOrder, pause: float, work: Callable[[], None]) -> None:
         now = time.monotonic()
         with self._lock:
-            # What nobody knows is looked up at once; what was just accepted gets its time to fill.
-            first = now - pause if order.state is OrderState.UNRESOLVED else now
+            # What nobody knows is looked up at once; what was just accepted gets its time to fill. Counted from when it
+            # was, and not from when this process began: a process may be lost before it has waited so long.
+            first = now - (pause if order.state is OrderState.UNRESOLVED else self._age(order))
             if order.id in self._busy or now - self._looked.setdefault(order.id, first) < pause:
                 return
             self._busy.add(order.id)
