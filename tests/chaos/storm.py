@@ -98,7 +98,7 @@ class Storm:
             self.violations = at_all_times(self.rig.broker.book, self.rig.sql, most_contracts=MOST_CONTRACTS)
             time.sleep(0.02)
 
-    def settle(self, *, seconds: float = 40.0) -> None:
+    def settle(self, *, seconds: float = 60.0) -> None:
         """Close every trade, let two sound workers bring everything to an end, and look at what is left."""
         for pid in list(self._doomed):
             self.rig.kill(pid)

@@ -24,6 +24,7 @@ ROUNDS = -(-KILLS // ROUND)
 PARTS = 5
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_no_kill_doubles_or_loses_an_order(
     number: int, rig: Rig, record_property: Callable[[str, object], None]
@@ -33,7 +34,7 @@ def test_no_kill_doubles_or_loses_an_order(
     agenda = AGENDA[number % PARTS :: PARTS]
     storm = Storm(rig, seed=SEED + number, workers=1 + number % 4, agenda=agenda)
     try:
-        storm.rage(ROUND, seconds=90)
+        storm.rage(ROUND, seconds=150)
         assert storm.violations == []
         storm.settle()
         assert storm.violations == []
