@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from database.halts import HaltRecord, HaltSet
-from domain.halt import HaltLevel, Scope
+from domain.halt import HaltLevel, Scope, release_phrase
 from tests.chaos.invariants import closed, once_settled
 from tests.chaos.rig import Rig
 from tests.live import live_entry, live_exit
@@ -85,6 +86,28 @@ def test_no_entry_is_claimed_after_a_halt_and_a_restart_changes_nothing(burst: R
         burst.store(live_exit(trade["trade_id"]))
     burst.until_settled()
     assert [*once_settled(burst.broker.book, burst.sql, most_contracts=MOST), *closed(burst.broker.book)] == []
+
+
+def test_halt_after_halt_no_claim_slips_through(burst: Rig) -> None:
+    """Each halt falls into claims that are just being made."""
+    halts, numbers = HaltRecord(burst.database), itertools.count()
+    for _ in range(8):
+        for _ in range(4):
+            burst.store(small_entry(f"T{next(numbers)}"))
+        sent = len(burst.broker.book.orders)
+        wait_until(lambda sent=sent: len(burst.broker.book.orders) > sent, what="an entry")  # type: ignore[misc]
+        done = halt(burst, HaltLevel.ENTRIES)
+        time.sleep(0.1)
+        halts.release(done.halt.id, phrase=release_phrase(Scope()), reason="go on", by="the owner")
+    burst.until_settled()
+    slipped = burst.sql(
+        "SELECT e.at, h.set_at FROM execution_order_events e JOIN execution_orders o ON o.id = e.order_id"
+        " JOIN trading_halts h ON e.at BETWEEN h.set_at AND h.released_at"
+        " WHERE o.purpose = 'ENTRY' AND e.to_state = 'SENDING'"
+    )
+    assert slipped == []
+    given_up = burst.sql("SELECT count(*)::int AS n FROM execution_orders WHERE cause = 'TRADING_HALTED'")[0]["n"]
+    assert given_up >= 8, "the halts came in the middle of claims"
 
 
 def test_a_halt_that_cancels_takes_back_what_has_not_filled(burst: Rig) -> None:
