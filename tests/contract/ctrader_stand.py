@@ -35,7 +35,7 @@ class AtCTrader:
     @pytest.fixture
     def stand(self, broker: CTraderBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
         # What is not filled at once is waited for; a broker on the same machine fills at once or not at all.
-        monkeypatch.setattr(ctrader_session, "SETTLING_SECONDS", 0.2)
+        monkeypatch.setattr(ctrader_session, "SETTLING_SECONDS", 0.6)
         made: list[CTrader] = []
 
         def make(timeout: float = 0.4) -> CTrader:

@@ -82,7 +82,7 @@ def test_lost_connections_are_replaced_without_a_failed_answer(own_postgres: Pos
         for n in range(5):
             assert web.post(entry(f"B{n}"))[0] == 200
         logged = "SELECT count(DISTINCT task_id) FROM execution_logs WHERE status = 'SUCCESS'"
-        wait_until(lambda: own_postgres.scalar(logged) == 10, what="the router to go on", seconds=5)
+        wait_until(lambda: own_postgres.scalar(logged) == 10, what="the router to go on", seconds=15)
 
 
 def test_a_web_process_that_starts_before_its_database_waits_for_it(own_postgres: Postgres, tmp_path: Path) -> None:
