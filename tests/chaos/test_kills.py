@@ -45,6 +45,12 @@ def test_no_kill_doubles_or_loses_an_order(
 def test_a_send_before_its_commit_is_found_out(rig: Rig) -> None:
     """The proof that the storm can fail: with this one fault it finds two orders for one leg."""
     points = ["before commit entry claimed", "answered other POST /order/placeoso"]
-    storm = Storm(rig, seed=SEED, workers=2, agenda=points, mutation=SEND_BEFORE_COMMIT)
-    storm.rage(50, seconds=60)
-    assert any("orders for the leg" in violation for violation in storm.violations)
+    found: list[str] = []
+    # On a busy machine a kill may come before there was anything to double.
+    for attempt in range(3):
+        storm = Storm(rig, seed=SEED + attempt, workers=2, agenda=points, mutation=SEND_BEFORE_COMMIT)
+        storm.rage(50, seconds=30)
+        found += storm.violations
+        if found:
+            break
+    assert any("orders for the leg" in violation for violation in found)
