@@ -1,26 +1,34 @@
-"""``python -m benchmarks [webhook|latency|accounts|send] [--small] [--into FOLDER]``: measure and write the report."""
+"""``python -m benchmarks [NAME] [--small] [--into FOLDER]``: measure and write the report."""
 
 from __future__ import annotations
 
 import argparse
-import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks import account_feed, latency, send, webhook
 from benchmarks.load import WrongAnswer
-from benchmarks.report import circumstances, keep
+from benchmarks.report import Benchmark, circumstances, keep, sections
 from benchmarks.stage import BrokenInvariant, Stage
 
-# The light one first: its server stays, idle, until the command ends.
-NAMES = ("latency", "accounts", "send", "webhook")
+# As they run and as their sections follow each other.
+BENCHMARKS = {
+    benchmark.name: benchmark
+    for benchmark in (
+        latency.BENCHMARK,
+        account_feed.BENCHMARK,
+        send.BENCHMARK,
+        webhook.BENCHMARK,
+    )
+}
 HERE = Path(__file__).parent
 
 
 def main() -> int:
     """Run the benchmarks; return 1 when the service did not do what was measured. Figures are not judged."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=NAMES, help="only this one; all without it")
+    parser.add_argument("name", nargs="?", choices=BENCHMARKS, help="only this one; all without it")
     parser.add_argument(
         "--small", action="store_true", help="a few requests, to see that it runs; figures mean nothing"
     )
@@ -29,28 +37,29 @@ def main() -> int:
     )
     given = parser.parse_args()
     folder = given.into or (HERE / "results" / "small" if given.small else HERE)
-    for name in NAMES if given.name is None else (given.name,):
-        try:
-            _run(name, folder, small=given.small)
-        except (WrongAnswer, BrokenInvariant) as error:
-            print(f"{name} failed: {error}", file=sys.stderr)
-            return 1
-    print((folder / "RESULTS.md").read_text(encoding="utf-8"))
+    if given.name is None:
+        # Each in a process of its own: its server is gone before the next one starts.
+        arguments = [*(["--small"] if given.small else []), "--into", str(folder)]
+        ended = [
+            subprocess.run([sys.executable, "-m", "benchmarks", name, *arguments], check=False).returncode
+            for name in BENCHMARKS
+        ]
+        return max(ended)
+    try:
+        _run(BENCHMARKS[given.name], folder, small=given.small)
+    except (WrongAnswer, BrokenInvariant) as error:
+        print(f"{given.name} failed: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
-def _run(name: str, folder: Path, *, small: bool) -> None:
-    print(f"{name}: starting PostgreSQL and the service", flush=True)
+def _run(benchmark: Benchmark, folder: Path, *, small: bool) -> None:
+    print(f"{benchmark.name}: starting", flush=True)
     stage = Stage.build()
-    about = circumstances(shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]), stage.facts())
-    if name == "webhook":
-        keep(name, webhook.measure(stage, webhook.SMALL if small else webhook.FULL), about, folder)
-    elif name == "accounts":
-        keep(name, account_feed.measure(stage, account_feed.SMALL if small else account_feed.FULL), about, folder)
-    elif name == "send":
-        keep(name, send.measure(stage, send.SMALL if small else send.FULL), about, folder)
-    else:
-        keep(name, latency.measure(stage, latency.SMALL if small else latency.FULL), about, folder)
+    command = f"python -m benchmarks {benchmark.name}{' --small' if small else ''}"
+    about = circumstances(command, stage.facts())
+    keep(benchmark, benchmark.measure(stage, small), about, folder, tuple(BENCHMARKS))
+    print(sections(folder / "RESULTS.md")[benchmark.name])
 
 
 if __name__ == "__main__":

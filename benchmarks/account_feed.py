@@ -19,11 +19,18 @@ import socketio
 
 from benchmarks.figures import Latency, Spread
 from benchmarks.load import HOST, PATIENCE_SECONDS, Connection, WrongAnswer, checked
+from benchmarks.report import Benchmark
 from benchmarks.stage import Stage, Tables
+from benchmarks.tables import DEMANDS, demand_row, latencies, ms, spread
 from tests.processes import Web, web_process
 
 TOKEN = "benchmark"
 START = 50_000
+MOST_FEED_P95_MS = 30.0
+MOST_EVENT_P95_MS = 50.0
+# What a web process may grow over the second half of the feed and still count as flat.
+MOST_GROWTH_MIB = 5.0
+MOST_HISTORY_RATIO = 1.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,3 +225,45 @@ def _long_history(web: Web, tables: Tables, size: Size) -> dict[str, float]:
             if b" 200 " not in answer[:20]:
                 raise WrongAnswer(f"reading a standing was answered {answer[:200]!r}")
     return {"long": statistics.median(taken[1]), "short": statistics.median(taken[2])}
+
+
+def section(kept: dict[str, Any]) -> list[str]:
+    """Return the lines of the report's section from the kept result."""
+    size, answers, events, memory = kept["size"], kept["answers"], kept["events"], kept["memory_mib"]
+    sent = size["accounts"] * size["a_second"] * size["seconds"]
+    return [
+        "## Account updates",
+        "",
+        (
+            f"{size['accounts']} accounts, {size['a_second']} updates a second each for {size['seconds']} s over "
+            f"{size['connections']} connections, each due at its own time; {size['events']} single updates for the "
+            f"event; a history of {size['snapshots']} snapshots. {kept['snapshots_kept']} were kept of the feed."
+        ),
+        "",
+        "| | p50 | p95 | p99 | most |",
+        "| --- | --- | --- | --- | --- |",
+        f"| update due to its answer | {latencies(answers)} |",
+        f"| POST to its event at a Socket.IO client, idle | {latencies(events)} |",
+        "",
+        *DEMANDS,
+        demand_row("all updates accepted", f"{kept['accepted']} of {sent}", met=kept["accepted"] == sent),
+        demand_row("p95 of the answer under 30 ms", ms(answers["p95_ms"]), met=answers["p95_ms"] < MOST_FEED_P95_MS),
+        demand_row(
+            "memory flat over the second half (at most 5 MiB more)",
+            f"{kept['memory_growth_mib']:+.1f} MiB; {spread(memory, 1)} MiB",
+            met=kept["memory_growth_mib"] <= MOST_GROWTH_MIB,
+        ),
+        demand_row("p95 to the event under 50 ms", ms(events["p95_ms"]), met=events["p95_ms"] < MOST_EVENT_P95_MS),
+        demand_row(
+            "reading a standing beside the long history takes at most 1.2 times as long",
+            f"{kept['history_ratio']:.2f} ({kept['history']['long']:.2f} ms, {kept['history']['short']:.2f} ms)",
+            met=kept["history_ratio"] <= MOST_HISTORY_RATIO,
+        ),
+    ]
+
+
+BENCHMARK = Benchmark(
+    name="accounts",
+    measure=lambda stage, small: measure(stage, SMALL if small else FULL),
+    section=section,
+)

@@ -7,10 +7,13 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from benchmarks.figures import Latency
 from benchmarks.load import Connection, alert, checked, post_bytes
+from benchmarks.report import Benchmark
 from benchmarks.stage import WEBHOOK, Stage, Tables
+from benchmarks.tables import DEMANDS, demand_row, latencies
 from tests.processes import web_process, worker_process
 
 ONE_PROCESS = "one process (default)"
@@ -18,6 +21,8 @@ TWO_PROCESSES = "web process and a worker process"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOOK_SECONDS = 0.0005
 PATIENCE_SECONDS = 10.0
+MOMENTS = {"answered": "answer to the POST", "logged": "`execution_logs.created_at`", "visible": "log row seen"}
+MOST_LOGGED_P95_MS = 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,3 +126,41 @@ def _log_of(tables: Tables, task_id: int) -> tuple[int, int]:
 def _nanoseconds(moment: datetime) -> int:
     # By whole microseconds: as a float, seconds since 1970 lose what is measured here.
     return (moment - EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def section(kept: dict[str, Any]) -> list[str]:
+    """Return the lines of the report's section from the kept result."""
+    size, deployments = kept["size"], kept["deployments"]
+    apart = " to ".join(f"{seconds * 1000:.0f}" for seconds in size["apart"])
+    return [
+        "## Signal to log",
+        "",
+        (
+            f"{size['signals']} signals, the next {apart} ms after the log of the last; milliseconds since just before "
+            "the POST."
+        ),
+        "",
+        "| deployment | until | p50 | p95 | p99 | most |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| {name} | {moment} | {latencies(figures[key])} |"
+            for name, figures in deployments.items()
+            for key, moment in MOMENTS.items()
+        ),
+        "",
+        *DEMANDS,
+        *(_logged_row(name, figures) for name, figures in deployments.items()),
+    ]
+
+
+def _logged_row(name: str, figures: dict[str, Any]) -> str:
+    p95 = figures["logged"]["p95_ms"]
+    demand = f"{name}: p95 until the log under {MOST_LOGGED_P95_MS:.0f} ms"
+    return demand_row(demand, f"{p95:.1f} ms", met=p95 < MOST_LOGGED_P95_MS)
+
+
+BENCHMARK = Benchmark(
+    name="latency",
+    measure=lambda stage, small: measure(stage, SMALL if small else FULL),
+    section=section,
+)

@@ -10,7 +10,9 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from benchmarks.figures import Latency
+from benchmarks.report import Benchmark
 from benchmarks.stage import BrokenInvariant, Stage
+from benchmarks.tables import DEMANDS, demand_row, latencies, ms
 from tests.brokers.tradovate import TradovateServer
 from tests.live import live_entry, live_environment, tradovate
 from tests.processes import Web, wait_until, web_process
@@ -26,6 +28,7 @@ LEGS = """
         WHERE order_id = o.id AND to_state IN ('ACCEPTED', 'FILLED')) a ON true
     WHERE o.trade_id LIKE %(trades)s
 """
+MOST_SEND_P95_MS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,3 +117,33 @@ def _signal(web: Web, trade_id: str) -> None:
     request = Request(web.webhook, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
     with urlopen(request, timeout=10) as answer:
         answer.read()
+
+
+def section(kept: dict[str, Any]) -> list[str]:
+    """Return the lines of the report's section from the kept result."""
+    size = kept["size"]
+    lines = [
+        "## Sends",
+        "",
+        f"{size['signals']} signals to one live account, and to {size['accounts']}, at a simulated Tradovate.",
+        "",
+        "| round | from | p50 ms | p95 ms | p99 ms | most ms |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, figures in kept["rounds"].items():
+        lines.append(f"| {name} | plan on record to claim | {latencies(figures['claimed'])} |")
+        lines.append(f"| {name} | claim to answer on record | {latencies(figures['answered'])} |")
+    p95 = next(iter(kept["rounds"].values()))["answered"]["p95_ms"]
+    return [
+        *lines,
+        "",
+        *DEMANDS,
+        demand_row(f"one account: p95 of a send under {MOST_SEND_P95_MS:.0f} ms", ms(p95), met=p95 < MOST_SEND_P95_MS),
+    ]
+
+
+BENCHMARK = Benchmark(
+    name="send",
+    measure=lambda stage, small: measure(stage, SMALL if small else FULL),
+    section=section,
+)

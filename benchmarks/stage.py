@@ -56,6 +56,22 @@ class Stage:
         migrating.close()
         return Tables(url)
 
+    @contextmanager
+    def slow_flush(self, milliseconds: float = 2.0) -> Iterator[None]:
+        """Imitate a disk whose flush takes longer: each commit waits that much more before it is flushed."""
+        tables = Tables(self.url)
+        settings = {"commit_delay": f"{milliseconds * 1000:.0f}", "commit_siblings": "0"}
+        try:
+            for name, value in settings.items():
+                tables.rows(f"ALTER SYSTEM SET {name} = {value}")
+            tables.rows("SELECT pg_reload_conf()")
+            wait_until(lambda: tables.value("SHOW commit_siblings") == "0", what="the slower flush")
+            yield
+        finally:
+            for name in settings:
+                tables.rows(f"ALTER SYSTEM RESET {name}")
+            tables.rows("SELECT pg_reload_conf()")
+
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 

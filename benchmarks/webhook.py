@@ -9,16 +9,21 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks import bare_app
 from benchmarks.figures import Latency, Spread
 from benchmarks.load import Round, WrongAnswer
+from benchmarks.report import Benchmark
 from benchmarks.stage import WEBHOOK, Stage, Tables, bare_process
+from benchmarks.tables import DEMANDS, demand_row, latencies, percent, spread
 from tests.processes import REPOSITORY, web_process, worker_process
 
 BARE = "bare endpoint"
 DEFAULT = "service, router in the web process (default)"
 WEB_ALONE = "service, web alone (ROUTER_ENABLED=false)"
+LEAST_RATIO = 0.70
+MOST_WEBHOOK_P99_MS = 250.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,3 +171,59 @@ def _figures(endpoint: Endpoint, bare: Endpoint) -> Figures:
 
 def _rate(measured: Round) -> float:
     return len(measured.latencies_ns) / measured.seconds
+
+
+def section(kept: dict[str, Any]) -> list[str]:
+    """Return the lines of the report's section from the kept result."""
+    size, endpoints, drain = kept["size"], kept["endpoints"], kept["drain"]
+    judged = (WEB_ALONE, DEFAULT)
+    return [
+        "## Webhook",
+        "",
+        (
+            f"{size['rounds']} interleaved rounds of {size['requests']} requests for each endpoint, over "
+            f"{size['connections']} keep-alive connections."
+        ),
+        "",
+        "| endpoint | requests/s | of bare | of bare, by round | p50 | p95 | p99 | most |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        *(_endpoint_row(name, figures) for name, figures in endpoints.items()),
+        "",
+        (
+            "The default deployment decides while it receives, in the same process. At a round's last answer "
+            f"{spread(drain['backlog'])} tasks were left, decided within {spread(drain['seconds'], 2)} s; from the "
+            f"first request to the last decision that is {spread(drain['signals_per_second'])} signals/s."
+        ),
+        "",
+        *DEMANDS,
+        *(_ratio_row(name, endpoints[name]) for name in judged),
+        *(_p99_row(name, endpoints[name]) for name in judged),
+    ]
+
+
+def _endpoint_row(name: str, figures: dict[str, Any]) -> str:
+    throughput, taken = spread(figures["throughput"]), latencies(figures["latency"])
+    of_bare = percent(figures["ratio_of_medians"])
+    by_round = ", ".join(percent(ratio) for ratio in figures["ratios"])
+    if name == BARE:
+        of_bare = by_round = ""
+    return f"| {name} | {throughput} | {of_bare} | {by_round} | {taken} |"
+
+
+def _ratio_row(name: str, figures: dict[str, Any]) -> str:
+    ratio = figures["ratio_of_medians"]
+    demand = f"{name}: at least {percent(LEAST_RATIO)} of the bare endpoint's throughput, medians"
+    return demand_row(demand, percent(ratio), met=ratio >= LEAST_RATIO)
+
+
+def _p99_row(name: str, figures: dict[str, Any]) -> str:
+    p99 = figures["latency"]["p99_ms"]
+    demand = f"{name}: p99 under {MOST_WEBHOOK_P99_MS:.0f} ms"
+    return demand_row(demand, f"{p99:.1f} ms", met=p99 < MOST_WEBHOOK_P99_MS)
+
+
+BENCHMARK = Benchmark(
+    name="webhook",
+    measure=lambda stage, small: measure(stage, SMALL if small else FULL),
+    section=section,
+)
