@@ -24,6 +24,7 @@ from database.queue import TaskQueue
 from database.signals import SignalStore, StoreOutcome
 from database.startup import open_database, prepare_schema
 from routing.account_keeper import AccountKeeper
+from routing.heap import settle_heap
 from routing.leader_loop import Leads
 from routing.parts import router_parts
 from routing.retry import RetryPolicy
@@ -256,6 +257,7 @@ def main() -> int:
     router.start(keeper.leadership)
     listener.start()
     keeper.start()
+    settle_heap()
     stopping.wait()
     router.stop()
     keeper.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import threading
@@ -27,6 +26,7 @@ from database.signals import SignalStore
 from database.startup import OpenedDatabase, open_database, prepare_schema
 from execution_router import router_of
 from routing.account_keeper import AccountKeeper
+from routing.heap import settle_heap
 from routing.tracked_accounts import tracked_accounts, tracker_of, utc_now
 from web.accounts import account_routes
 from web.banner import banner
@@ -186,9 +186,7 @@ def process_app() -> Flask:
     )
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-    # What is made up to here lives as long as the process; the garbage collector need not walk over it again.
-    gc.collect()
-    gc.freeze()
+    settle_heap()
     return app
 
 

@@ -104,6 +104,8 @@ def evaluate_account_state(
         passed=not needed or (age is not None and age <= max_age),
         note="age of the account's figures in seconds",
     )
+    if unknown.passed and stale.passed:
+        return result_of(firm_code, program_id, [Finding(unknown), Finding(stale)])
     return result_of(
         firm_code,
         program_id,

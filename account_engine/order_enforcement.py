@@ -134,6 +134,8 @@ def _paused(state: Mapping[str, Any]) -> Finding:
     comparison = Comparison(
         rule=Rule.ACCOUNT_PAUSED, value=bool(paused), limit=False, passed=paused is None or paused is False
     )
+    if comparison.passed:
+        return Finding(comparison)
     return Finding(
         comparison=comparison,
         reason="Account paused",
@@ -162,8 +164,11 @@ def _contracts(metadata: Mapping[str, Any], order: _Order) -> Finding | None:
         return None
     contracts = order.contracts
     passed = None if contracts is None else contracts <= limit
+    comparison = Comparison(rule=Rule.MAX_CONTRACTS, value=contracts, limit=limit, passed=passed)
+    if passed is not False:
+        return Finding(comparison)
     return Finding(
-        comparison=Comparison(rule=Rule.MAX_CONTRACTS, value=contracts, limit=limit, passed=passed),
+        comparison=comparison,
         reason=f"Exceeds max contracts: {contracts} contracts, max_contracts {plain(limit)}.",
         details={"contracts": contracts, "max_contracts": limit},
     )

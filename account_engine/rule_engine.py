@@ -141,10 +141,13 @@ def entry_fits(standing: AccountStanding, worst_case: Decimal | None) -> tuple[F
 
 def _standing_finding(standing: AccountStanding) -> Finding:
     state, wanted = str(standing.state), str(StandingState.ACTIVE)
+    comparison = Comparison(
+        rule=Rule.STANDING_FORBIDS_ENTRY, value=state, limit=wanted, passed=standing.entries_allowed
+    )
+    if comparison.passed:
+        return Finding(comparison)
     return Finding(
-        comparison=Comparison(
-            rule=Rule.STANDING_FORBIDS_ENTRY, value=state, limit=wanted, passed=standing.entries_allowed
-        ),
+        comparison=comparison,
         reason=" ".join((f"Standing {state} forbids entries.", *standing.reasons)),
         details={"state": state, "reasons": list(standing.reasons)},
     )
@@ -152,19 +155,22 @@ def _standing_finding(standing: AccountStanding) -> Finding:
 
 def _room_finding(standing: AccountStanding, rule: Rule, room: Decimal | None, worst_case: Decimal | None) -> Finding:
     limit = None if room is None else room - standing.buffer
-    details = {"worst_case": worst_case, "room": room, "buffer": standing.buffer}
     words = "room to today's limit" if rule is Rule.DAILY_ROOM else "room to the floor"
     if worst_case is None:
         note = "an order whose loss at the stop is not known cannot be held against a room"
         reason = f"Exceeds the {words}: price, stop or size is not given, so the loss at the stop is not known."
         comparison = Comparison(rule=rule, value=None, limit=limit, passed=False, note=note)
+        details = {"worst_case": None, "room": room, "buffer": standing.buffer}
         return Finding(comparison=comparison, reason=reason, details=details)
     if limit is None:
         note = f"the {words} is not known"
         return Finding(comparison=Comparison(rule=rule, value=worst_case, limit=None, passed=None, note=note))
     note = f"dollars lost in the worst case; the limit is the {words} less the buffer of {plain(standing.buffer)}"
+    comparison = Comparison(rule=rule, value=worst_case, limit=limit, passed=worst_case < limit, note=note)
+    if comparison.passed:
+        return Finding(comparison)
     return Finding(
-        comparison=Comparison(rule=rule, value=worst_case, limit=limit, passed=worst_case < limit, note=note),
+        comparison=comparison,
         reason=f"Exceeds the {words}: worst case {plain(worst_case)} is not below {plain(limit)} dollars.",
-        details=details,
+        details={"worst_case": worst_case, "room": room, "buffer": standing.buffer},
     )

@@ -71,7 +71,13 @@ class ServiceSettings:
         Seconds,
         operational("Seconds between looks at the queue when nothing wakes the router", "ROUTER_POLL_INTERVAL"),
     ] = 2.0
-    batch_size: Annotated[Count, operational("Tasks taken from the queue at a time", "ROUTER_BATCH_SIZE")] = 20
+    batch_size: Annotated[
+        Count,
+        operational(
+            "Tasks taken from the queue at a time; in dry-run up to five times as many while it is long",
+            "ROUTER_BATCH_SIZE",
+        ),
+    ] = 20
     task_lease: Annotated[
         Seconds,
         operational("Seconds after which the task of a router that died is taken over", "TASK_LEASE_SECONDS"),

@@ -5,10 +5,10 @@ The figures stand in ``instruments.csv``, each row with its source.
 
 import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +19,8 @@ _CONTINUOUS = re.compile(r"^(?P<root>.+)(?P<place>[1-9])!$")
 _DATED = re.compile(rf"^(?P<root>.+)(?P<code>[{MONTH_CODES}])(?P<year>[0-9]{{4}}|[0-9]{{1,2}})$", re.ASCII)
 _NINJATRADER = re.compile(r"^(?P<root>.+)(?P<month>0[1-9]|1[0-2])-(?P<year>[0-9]{4}|[0-9]{2})$", re.ASCII)
 _FORMS = (_CONTINUOUS, _DATED, _NINJATRADER)
+# A strategy trades a handful; what strangers may write is without end.
+SYMBOLS_REMEMBERED = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +69,13 @@ class InstrumentBook:
 
     instruments: Mapping[str, Instrument]
     _by_name: Mapping[str, Instrument] = field(init=False, repr=False, compare=False)
+    _remembered: Callable[[str], Named | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = {environment_name(root): instrument for root, instrument in self.instruments.items()}
         object.__setattr__(self, "instruments", MappingProxyType(dict(self.instruments)))
         object.__setattr__(self, "_by_name", MappingProxyType(names))
+        object.__setattr__(self, "_remembered", lru_cache(SYMBOLS_REMEMBERED)(partial(_read, names)))
 
     def __iter__(self) -> Iterator[Instrument]:
         return iter(self.instruments.values())
@@ -88,15 +92,7 @@ class InstrumentBook:
 
     def read(self, symbol_text: str) -> Named | None:
         """Return the instrument and the delivery month that a symbol means; the forms are those of ``resolve``."""
-        text = _EXCHANGE.sub("", "".join(symbol_text.split()).upper())
-        exact = self._by_name.get(environment_name(text))
-        if exact is not None:
-            return Named(instrument=exact)
-        for form in _FORMS:
-            match = form.match(text)
-            if match is not None and (found := self._by_name.get(environment_name(match["root"]))) is not None:
-                return _named(found, match.groupdict())
-        return None
+        return self._remembered(symbol_text)
 
     def micro_of(self, instrument: Instrument) -> Instrument | None:
         """Return the instrument's micro: itself where it is one, None where none is known.
@@ -122,6 +118,18 @@ class InstrumentBook:
             instrument = _owners_own(symbol.upper()) if known is None else known
             instruments[instrument.root] = replace(instrument, point_value=point_value)
         return InstrumentBook(instruments=instruments)
+
+
+def _read(names: Mapping[str, Instrument], symbol_text: str) -> Named | None:
+    text = _EXCHANGE.sub("", "".join(symbol_text.split()).upper())
+    exact = names.get(environment_name(text))
+    if exact is not None:
+        return Named(instrument=exact)
+    for form in _FORMS:
+        match = form.match(text)
+        if match is not None and (found := names.get(environment_name(match["root"]))) is not None:
+            return _named(found, match.groupdict())
+    return None
 
 
 def _named(instrument: Instrument, parts: Mapping[str, str]) -> Named:

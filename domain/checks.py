@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.money import json_number
 from domain.rules import Rule
@@ -19,8 +19,7 @@ class Status(StrEnum):
     REJECTED = "REJECTED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(NamedTuple):
     """One value held against one limit. ``passed`` is None where the value was not known; ``note`` says why."""
 
     rule: Rule

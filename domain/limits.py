@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.checks import CheckResult, Comparison, Status
 from domain.money import optional_decimal, plain
 from domain.rules import Rule
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """One comparison, and the words of the refusal where it refuses."""
 
     comparison: Comparison
@@ -50,6 +49,8 @@ def loss_finding(check: LossLimit, metrics: Mapping[str, Any], limits: Mapping[s
         note = f"{check.metric} is not known"
         return Finding(comparison=Comparison(rule=check.rule, value=None, limit=limit, passed=None, note=note))
     comparison = Comparison(rule=check.rule, value=value, limit=limit, passed=-value < limit)
+    if comparison.passed:
+        return Finding(comparison)
     return Finding(
         comparison=comparison,
         reason=f"{check.label} {plain(value)} exceeds {check.limit} {plain(limit)}.",

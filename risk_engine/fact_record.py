@@ -49,6 +49,7 @@ class FactRecorder:
         self._settings: tuple[int, str, str] | None = None
         self._pictures: dict[AccountKey, _Picture] = {}
         self._kept: dict[str, None] = {}
+        self._rows: dict[AccountKey, tuple[AccountFacts, _Picture, list[Any]]] = {}
 
     def record(self, facts: EntryFacts) -> RecordedFacts:
         """Return the facts as they are kept; texts that were ``kept`` already are only named."""
@@ -93,18 +94,13 @@ class FactRecorder:
         return self._settings[1], self._settings[2]
 
     def _row(self, account: AccountFacts, named: dict[str, str]) -> list[Any]:
-        picture, differs = self._picture_of(account)
+        # Orders that are decided together share what was seen of an account: the same object, the same row.
+        seen = self._rows.get(account.key)
+        if seen is None or seen[0] is not account:
+            picture, differs = self._picture_of(account)
+            seen = self._rows[account.key] = (account, picture, _row_of(account, picture.digest, differs))
+        _, picture, row = seen
         self._name(named, picture.digest, picture.text)
-        row: list[Any] = [
-            account.key.firm_code,
-            account.key.program_id,
-            picture.digest,
-            None if account.state_age is None else str(account.state_age),
-            {name: encoded(getattr(account.standing, name)) for name in differs},
-        ]
-        rest = {"exposure": account.exposure, "halted": account.halted, "out_of_sync": account.out_of_sync}
-        if account.exposure.legs or account.exposure.unresolved or account.halted or account.out_of_sync:
-            row.append({name: encoded(value) for name, value in rest.items()})
         return row
 
     def _picture_of(self, account: AccountFacts) -> tuple[_Picture, list[str]]:
@@ -166,6 +162,20 @@ def _account(
         state_age=None if age is None else Decimal(age),
         **{name: decoded(value) for name, value in (rest[0] if rest else {}).items()},
     )
+
+
+def _row_of(account: AccountFacts, picture: str, differs: list[str]) -> list[Any]:
+    row: list[Any] = [
+        account.key.firm_code,
+        account.key.program_id,
+        picture,
+        None if account.state_age is None else str(account.state_age),
+        {name: encoded(getattr(account.standing, name)) for name in differs},
+    ]
+    rest = {"exposure": account.exposure, "halted": account.halted, "out_of_sync": account.out_of_sync}
+    if account.exposure.legs or account.exposure.unresolved or account.halted or account.out_of_sync:
+        row.append({name: encoded(value) for name, value in rest.items()})
+    return row
 
 
 def _configured(account: AccountFacts) -> AccountFacts:

@@ -66,6 +66,9 @@ def _age(facts: EntryFacts) -> Iterator[Finding]:
         passed=passed,
         note="seconds since the signal was stored",
     )
+    if passed:
+        yield Finding(comparison)
+        return
     age, limit = plain(facts.signal_age), plain(facts.max_signal_age)
     yield Finding(comparison=comparison, reason=f"The signal is {age} s old, limit {limit} s.")
 

@@ -5,16 +5,17 @@ Exits and MFE updates have no checks: an exit always passes, an update is only i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
-from account_engine import check_order_enforcement, evaluate_account_breach, evaluate_account_state
+from account_engine import check_order_enforcement
 from account_engine.order_enforcement import enforcement_answer
 from account_engine.rule_engine import StandingState, entry_fits
 from account_engine.standing import AccountStanding
 from config import contract_limit
+from domain.account import AccountKey
 from domain.checks import CheckResult, Comparison, Status
 from domain.limits import Finding, failed_check, failed_finding
 from domain.order import EntryOrder
@@ -33,19 +34,23 @@ from risk_engine.decision import (
 )
 from risk_engine.live_checks import live_findings, loss_at_stop, reserved_of
 from risk_engine.prop_risk_engine import evaluate_risk
+from risk_engine.state_checks import StateChecks, check_states, guarded
 from risk_engine.traded import Traded, as_traded
 
-R = TypeVar("R")
 
-
-def decide_entry(facts: EntryFacts) -> EntryDecision:
+def decide_entry(facts: EntryFacts, states: Mapping[AccountKey, StateChecks] | None = None) -> EntryDecision:
     """Decide an entry for every routed account on its own.
 
     An account is approved only if every check approved that account. A check that fails with an error refuses the
-    account with rule EXCEPTION. Never raises on account of the facts.
+    account with rule EXCEPTION. Never raises on account of the facts. ``states``: ``check_states`` of the same accounts
+    in the same states; made here where it is None.
     """
+    if states is None:
+        states = check_states(facts)
     risks = {firm.code: _risk(firm, facts.order) for firm in facts.firms}
-    accounts = [_decide_account(account, risks[account.key.firm_code], facts) for account in facts.accounts]
+    accounts = [
+        _decide_account(account, risks[account.key.firm_code], states[account.key], facts) for account in facts.accounts
+    ]
     return EntryDecision(
         risk_checks=tuple(risk.as_row() for risk in risks.values()),
         program_sizing=tuple(account.sizing.as_row() for account in accounts),
@@ -69,15 +74,15 @@ class _Checked:
     decision: AccountDecision
 
 
-def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts) -> _Checked:
+def _decide_account(account: AccountFacts, risk: CheckResult, states: StateChecks, facts: EntryFacts) -> _Checked:
     live = account.dry_reason is None
     traded = _traded(account, facts)
-    facts = replace(facts, order=traded.order)
+    if traded.order is not facts.order:
+        facts = replace(facts, order=traded.order)
     account = _under_contract_limit(account, facts)
     sizing = _sizing(account, facts)
     contracts = order_size(facts.order.contracts, sizing.sized)
-    state = _state_known(account, facts)
-    breach = _breach(account)
+    state, breach = states.known, states.breach
     if live and breach.approved and not state.approved:
         breach = state
     configuration = _configuration(account)
@@ -112,7 +117,7 @@ def _decide_account(account: AccountFacts, risk: CheckResult, facts: EntryFacts)
 
 def _traded(account: AccountFacts, facts: EntryFacts) -> Traded:
     reason = f"What {account.key} would trade could not be found out"
-    return _guarded(
+    return guarded(
         lambda: as_traded(account, facts),
         lambda error: Traded(
             order=facts.order, contract=None, findings=(failed_finding(f"{reason}: {error}"),), live_findings=()
@@ -134,7 +139,7 @@ def _under_contract_limit(account: AccountFacts, facts: EntryFacts) -> AccountFa
 
 
 def _live_findings(account: AccountFacts, facts: EntryFacts, contracts: int) -> list[Finding]:
-    findings = _guarded(
+    findings = guarded(
         lambda: list(live_findings(account, facts, contracts)),
         lambda error: [failed_finding(f"What is open on {account.key} could not be judged: {error}")],
     )
@@ -142,16 +147,9 @@ def _live_findings(account: AccountFacts, facts: EntryFacts, contracts: int) -> 
     return [finding for finding in findings if live or finding.comparison.rule is Rule.TRADING_HALTED]
 
 
-def _guarded(check: Callable[[], R], refused: Callable[[Exception], R]) -> R:
-    try:
-        return check()
-    except Exception as error:  # noqa: BLE001 - an account that cannot be checked does not trade
-        return refused(error)
-
-
 def _risk(firm: FirmFacts, order: EntryOrder) -> CheckResult:
     payload = {"contracts": order.contracts, "symbol": order.symbol}
-    return _guarded(
+    return guarded(
         lambda: evaluate_risk(firm.code, firm.risk_rules, payload, firm.metrics),
         lambda error: failed_check("Risk check", firm.code, None, error),
     )
@@ -160,7 +158,7 @@ def _risk(firm: FirmFacts, order: EntryOrder) -> CheckResult:
 def _sizing(account: AccountFacts, facts: EntryFacts) -> ProgramSizingResult:
     order = facts.order
     payload = {"symbol": order.symbol, "entry_price": order.entry_price, "stop_loss": order.stop_loss}
-    return _guarded(
+    return guarded(
         lambda: calculate_program_sizing(*account.key, account.scaling_rules, payload, instruments=facts.instruments),
         lambda error: ProgramSizingResult(
             firm_code=account.key.firm_code,
@@ -169,30 +167,6 @@ def _sizing(account: AccountFacts, facts: EntryFacts) -> ProgramSizingResult:
             rule=Rule.EXCEPTION,
             reason=f"Program sizing could not be carried out for {account.key}: {error}",
         ),
-    )
-
-
-def _breach(account: AccountFacts) -> CheckResult:
-    return _guarded(
-        lambda: evaluate_account_breach(*account.key, account.state, account.breach_rules),
-        lambda error: failed_check("Account breach check", *account.key, error),
-    )
-
-
-def _state_known(account: AccountFacts, facts: EntryFacts) -> CheckResult:
-    if facts.allow_unknown_state:
-        return CheckResult(firm_code=account.key.firm_code, program_id=account.key.program_id)
-    firm_rules = next(firm.risk_rules for firm in facts.firms if firm.code == account.key.firm_code)
-    limits = {
-        **{name: limit for name, limit in firm_rules.items() if name != "max_position_size"},
-        **account.breach_rules,
-        **{name: account.metadata.get(name) for name in ("max_risk_per_trade_pct", "starting_balance")},
-    }
-    return _guarded(
-        lambda: evaluate_account_state(
-            *account.key, account.state, limits, age=account.state_age, max_age=facts.max_state_age
-        ),
-        lambda error: failed_check("Account state check", *account.key, error),
     )
 
 
@@ -221,7 +195,7 @@ def _enforcement(account: AccountFacts, facts: EntryFacts, contracts: int) -> di
         "contracts": order.contracts,
         "send_contracts": contracts,
     }
-    return _guarded(
+    return guarded(
         lambda: check_order_enforcement(
             *account.key, account.metadata, account.state, order_data, instruments=facts.instruments
         ),
@@ -234,7 +208,7 @@ def _fit(account: AccountFacts, facts: EntryFacts, contracts: int) -> list[Findi
     if account.standing is None:
         return []
     standing = account.standing
-    findings = _guarded(
+    findings = guarded(
         lambda: list(
             entry_fits(
                 standing, _with_what_is_open(loss_at_stop(facts.order, facts.instruments, contracts), account, standing)

@@ -49,8 +49,11 @@ def _position_size(risk_rules: Mapping[str, Any], task_payload: Mapping[str, Any
         note = "the signal names no size; sizing keeps within this limit"
         comparison = Comparison(rule=Rule.MAX_POSITION_SIZE, value=None, limit=limit, passed=None, note=note)
         return Finding(comparison=comparison)
+    comparison = Comparison(rule=Rule.MAX_POSITION_SIZE, value=requested, limit=limit, passed=requested <= limit)
+    if comparison.passed:
+        return Finding(comparison)
     return Finding(
-        comparison=Comparison(rule=Rule.MAX_POSITION_SIZE, value=requested, limit=limit, passed=requested <= limit),
+        comparison=comparison,
         reason=f"Requested {requested} contracts exceeds max_position_size {plain(limit)}.",
         details={"requested_contracts": requested, "max_position_size": limit},
     )

@@ -66,13 +66,16 @@ def _in_micros(order: EntryOrder, instruments: InstrumentBook) -> tuple[EntryOrd
 
 
 def _contract_known(symbol: str, contract: Contract | None, platform: str) -> Finding:
+    comparison = Comparison(
+        rule=Rule.NO_CONTRACT,
+        value=None if contract is None else contract.symbol,
+        limit=f"a contract at {platform}",
+        passed=contract is not None,
+    )
+    if comparison.passed:
+        return Finding(comparison)
     return Finding(
-        comparison=Comparison(
-            rule=Rule.NO_CONTRACT,
-            value=None if contract is None else contract.symbol,
-            limit=f"a contract at {platform}",
-            passed=contract is not None,
-        ),
+        comparison=comparison,
         reason=f"No contract at {platform} is known for {symbol}.",
         details={"symbol": symbol, "platform": platform},
     )

@@ -24,16 +24,18 @@ from config.venue_logins import carries_stop
 from domain.account import AccountKey
 from domain.dry_reason import DryReason
 from domain.halt import Halt, halt_of
-from domain.ledger import Exposure
 from domain.money import decimal_of
 from domain.order import EntryOrder, ExitOrder
 from risk_engine.decision import AccountFacts, EntryFacts, FirmFacts
 from risk_engine.pipeline import age_of
+from risk_engine.state_checks import check_states
 from routing.ledger_view import LedgerView
+
+NO_ORDER = EntryOrder(trade_id="", symbol="", direction=None, entry_price=None, stop_loss=None, contracts=None)
 
 
 class FactBook:
-    """The routed accounts with their rules, compiled once; their state is asked for each decision.
+    """The routed accounts with their rules, compiled once; their state is read once for orders decided together.
 
     ``dry_run`` makes every account dry, whatever ``config.arming`` says of it. ``halts`` and ``out_of_sync`` read what
     holds now; ``unreachable``: armed accounts without a connector, which stay dry. ``clock`` gives Unix seconds.
@@ -86,6 +88,46 @@ class FactBook:
         micros = asked is not None and traded is not None and traded.micro_of == asked.root and traded.micro_ratio
         return Decimal(order.contracts * (micros or 1))
 
+    def seen(self) -> Seen:
+        """Return the accounts as they are known at this moment, for the orders that are decided next."""
+        now = self._clock()
+        return Seen(self._settings, self.firms, tuple(self._with_state(account, now) for account in self.accounts), now)
+
+    def _with_state(self, account: AccountFacts, now: float) -> AccountFacts:
+        state, figures_at, standing = self._states.facts_of(*account.key)
+        halt = halt_of(account.key, self._halts)
+        live = account.dry_reason is None
+        return replace(
+            account,
+            state=state,
+            state_age=age_of(figures_at, now),
+            standing=standing,
+            halted=None if halt is None else f"{halt}.",
+            out_of_sync=self._out_of_sync.get(account.key) if live else None,
+        )
+
+
+class Seen:
+    """All accounts at one moment (Unix seconds). Orders that are decided one after another share it."""
+
+    def __init__(
+        self, settings: Settings, firms: tuple[FirmFacts, ...], accounts: tuple[AccountFacts, ...], now: float
+    ) -> None:
+        self._accounts = accounts
+        # A firm's metrics are those of all of its accounts.
+        self._firms = tuple(replace(firm, metrics=firm_metrics(firm.code, accounts)) for firm in firms)
+        self._all = EntryFacts(
+            order=NO_ORDER,
+            firms=self._firms,
+            accounts=accounts,
+            instruments=settings.instruments,
+            on=datetime.fromtimestamp(now, UTC).date(),
+            max_state_age=Decimal(settings.account_state_max_age),
+            allow_unknown_state=settings.allow_unknown_account_state,
+            max_signal_age=Decimal(str(settings.entry_max_age)),
+        )
+        self.states = check_states(self._all)
+
     def of(
         self,
         order: EntryOrder,
@@ -95,41 +137,24 @@ class FactBook:
         view: LedgerView | None = None,
         only: Collection[str] | None = None,
     ) -> EntryFacts:
-        """Return all facts of an entry, as of now. ``age`` of its signal in seconds; ``view``: what is open already.
+        """Return all facts of an entry. ``age`` of its signal in seconds; ``view``: what is open already.
 
-        ``only``: the accounts (``APEX/1``) that the entry is for, None for every routed one. A firm's metrics are those
-        of all of its accounts.
+        ``only``: the accounts (``APEX/1``) that the entry is for, None for every routed one.
         """
-        now = self._clock()
-        every = tuple(self._with_state(account, now, view) for account in self.accounts)
-        accounts = tuple(account for account in every if only is None or str(account.key) in only)
-        codes = {account.key.firm_code for account in accounts}
-        firms = tuple(
-            replace(firm, metrics=firm_metrics(firm.code, every)) for firm in self.firms if firm.code in codes
-        )
-        return EntryFacts(
-            order=order,
-            firms=firms,
-            accounts=accounts,
-            instruments=self._settings.instruments,
-            on=datetime.fromtimestamp(now, UTC).date(),
-            trade_closed=trade_closed,
-            max_state_age=Decimal(self._settings.account_state_max_age),
-            allow_unknown_state=self._settings.allow_unknown_account_state,
-            signal_age=age,
-            max_signal_age=Decimal(str(self._settings.entry_max_age)),
+        accounts, firms = self._accounts, self._firms
+        if only is not None:
+            accounts = tuple(account for account in accounts if str(account.key) in only)
+            codes = {account.key.firm_code for account in accounts}
+            firms = tuple(firm for firm in firms if firm.code in codes)
+        if view is not None:
+            accounts = tuple(_with_exposure(account, view) for account in accounts)
+        return replace(
+            self._all, order=order, firms=firms, accounts=accounts, trade_closed=trade_closed, signal_age=age
         )
 
-    def _with_state(self, account: AccountFacts, now: float, view: LedgerView | None) -> AccountFacts:
-        state, figures_at, standing = self._states.facts_of(*account.key)
-        known = replace(account, state=state, state_age=age_of(figures_at, now), standing=standing)
-        halt = halt_of(account.key, self._halts)
-        if halt is not None:
-            known = replace(known, halted=f"{halt}.")
-        if account.dry_reason is not None:
-            return known
-        exposure = Exposure() if view is None else view.exposure(account.key)
-        return replace(known, exposure=exposure, out_of_sync=self._out_of_sync.get(account.key))
+
+def _with_exposure(account: AccountFacts, view: LedgerView) -> AccountFacts:
+    return account if account.dry_reason is not None else replace(account, exposure=view.exposure(account.key))
 
 
 def firm_metrics(firm_code: str, accounts: tuple[AccountFacts, ...]) -> dict[str, Decimal]:

@@ -10,10 +10,11 @@ from database.orders import OrderLedger, exposures, lock_accounts, open_trades
 from database.queue import Result, Task, TaskQueue
 from domain.account import AccountKey
 from domain.order import TaskEvent
+from routing.facts import Seen
 from routing.ledger_view import LedgerView
 from routing.processor import Processed
 
-Decide = Callable[[Task, LedgerView], Processed]
+Decide = Callable[[Task, LedgerView, Seen | None], Processed]
 
 
 @dataclass
@@ -45,7 +46,7 @@ class OrderDesk:
         live: Sequence[AccountKey],
         *,
         planned: Callable[[], None],
-        look: Callable[[], None],
+        look: Callable[[], Seen],
     ) -> None:
         self._planned = planned
         self._look = look
@@ -68,17 +69,17 @@ class OrderDesk:
             self._ledger.know(self._live)
             self._known = True
         with self._database.transaction() as transaction:
-            view = LedgerView()
+            view, seen = LedgerView(), None
             if any(task.event_type is TaskEvent.ENTRY for task in tasks):
                 lock_accounts(transaction, self._live)
                 view.exposures = exposures(transaction, self._live)
-                self._look()
+                seen = self._look()
             closing = {task.trade_id for task in tasks if task.event_type is TaskEvent.EXIT}
             if closing:
                 view.open_trades = open_trades(transaction, closing)
             for task in tasks:
                 try:
-                    decided.done[task.id] = decide(task, view)
+                    decided.done[task.id] = decide(task, view, seen)
                 except Exception as error:  # noqa: BLE001 - one bad task must not take its neighbours with it
                     decided.failed.append((task, error))
             results = [result_of(task, decided.done[task.id]) for task in tasks if task.id in decided.done]

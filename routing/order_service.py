@@ -19,6 +19,7 @@ from database.reconciliation import ReconciliationRecord
 from domain.account import AccountKey
 from domain.ledger import LedgerOrder
 from routing.dispatcher import Admitted, Dispatcher
+from routing.facts import Seen
 from routing.follower import Follower
 from routing.halt_runner import HaltRunner
 from routing.leader_loop import Leads
@@ -114,7 +115,7 @@ class OrderService:
         for connector in set(self._connectors.values()):
             connector.close()
 
-    def desk(self, queue: TaskQueue, *, look: Callable[[], None]) -> OrderDesk:
+    def desk(self, queue: TaskQueue, *, look: Callable[[], Seen]) -> OrderDesk:
         """Return what decides tasks for these accounts and plans their legs; ``look`` sees how the accounts are."""
         return OrderDesk(self._database, self.ledger, queue, self._entering, planned=self.wake, look=look)
 

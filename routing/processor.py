@@ -20,7 +20,8 @@ from domain.task_order import entry_order, exit_order
 from risk_engine.decision import AccountDecision, AccountFacts, Approved, EntryFacts, Refusal, Rejected
 from risk_engine.live_checks import loss_at_stop
 from risk_engine.pipeline import decide_entry
-from routing.facts import FactBook
+from risk_engine.state_checks import StateChecks
+from routing.facts import FactBook, Seen
 from routing.ledger_view import LedgerView, entry_leg, exit_leg
 
 ARRAYS = ("risk_checks", "program_sizing", "account_breaches", "enforcement_checks", "connector_results")
@@ -87,10 +88,11 @@ class TaskProcessor:
         self._example = example
         self._logger = logger
 
-    def prepare(self) -> None:
-        """See the accounts as they are now; call it before a batch of entries. Raises DatabaseUnavailable."""
+    def prepare(self) -> Seen:
+        """Return the accounts as they are now; call it before a batch of entries. Raises DatabaseUnavailable."""
         self._before_entries()
         self._facts.refresh()
+        return self._facts.seen()
 
     def process(
         self,
@@ -101,11 +103,12 @@ class TaskProcessor:
         trade_closed: bool = False,
         age: Decimal | None = None,
         view: LedgerView | None = None,
+        seen: Seen | None = None,
     ) -> Processed:
         """Return the result of one task. Raises ValueError when the payload cannot be read as an order.
 
         ``age`` of the signal in seconds. ``view``: the ledger, into which an approval is counted at once; without one
-        nothing can be put on record, so nothing is sent.
+        nothing can be put on record, so nothing is sent. ``seen``: the accounts, as they are now where it is None.
         """
         legs: list[PlannedLeg] = []
         facts: EntryFacts | None = None
@@ -113,8 +116,9 @@ class TaskProcessor:
             case TaskEvent.ENTRY:
                 order = entry_order(trade_id, payload, self._default_symbol)
                 only = payload.get("only_accounts")
-                facts = self._facts.of(order, trade_closed=trade_closed, age=age, view=view, only=only)
-                arrays = self._entry(facts, view, legs)
+                known = self._facts.seen() if seen is None else seen
+                facts = known.of(order, trade_closed=trade_closed, age=age, view=view, only=only)
+                arrays = self._entry(facts, known.states, view, legs)
             case TaskEvent.EXIT:
                 arrays = {"connector_results": self._exit(trade_id, payload, view, legs)}
             case TaskEvent.MFE_UPDATE:
@@ -136,9 +140,13 @@ class TaskProcessor:
         return Processed(body=body, verdicts=verdicts, legs=tuple(legs), facts=facts)
 
     def _entry(
-        self, facts: EntryFacts, view: LedgerView | None, legs: list[PlannedLeg]
+        self,
+        facts: EntryFacts,
+        states: Mapping[AccountKey, StateChecks],
+        view: LedgerView | None,
+        legs: list[PlannedLeg],
     ) -> dict[str, list[dict[str, Any]]]:
-        decision = decide_entry(facts)
+        decision = decide_entry(facts, states)
         return {
             "risk_checks": list(decision.risk_checks),
             "program_sizing": list(decision.program_sizing),

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
-from database.connection import DatabaseUnavailable, StatementRefused
-from database.queue import Result, Task, TaskQueue
-from domain.order import TaskEvent
-from risk_engine.fact_record import FactRecorder
-from risk_engine.fact_text import UnknownFact
-from routing.ledger_view import LedgerView
+from database.connection import DatabaseUnavailable
+from database.queue import TaskQueue
 from routing.order_desk import OrderDesk
 from routing.patience import outage_pause
 from routing.processor import Processed, TaskProcessor
 from routing.retry import RetryPolicy
+from routing.task_server import TaskServer
 
 # How long a batch leaves the processor to a web process that receives a burst: storing comes first, but never for long.
 GIVE_WAY_SECONDS = 0.2
 GLANCE_SECONDS = 0.02
+# How much a batch may grow while the queue is long: larger ones cost less a task, and let an exit wait longer.
+MOST_TIMES = 5
 
 
 class QueueWorker:
     """Serves a queue from a thread. ``wake`` lets it look at once instead of at the next poll.
 
     ``give_way`` says whether this process has more urgent work; the loop then pauses briefly after each batch.
-    ``desk`` decides where accounts trade live.
+    ``desk`` decides where accounts trade live. While more waits than a batch takes, batches grow up to five times
+    ``batch_size``, and each is recorded while the next one is decided.
     """
 
     def __init__(
@@ -44,19 +42,19 @@ class QueueWorker:
         give_way: Callable[[], bool] = lambda: False,
         desk: OrderDesk | None = None,
     ) -> None:
-        self._desk = desk
-        self._recorder = FactRecorder()
         self._queue = queue
-        self._processor = processor
         self._poll_interval = poll_interval
-        self._batch_size = batch_size
-        self._retry = retry
+        self._max_attempts = retry.max_attempts
+        # Where accounts trade live a batch holds their locks: it stays as small as it was set.
+        self._sizes = (batch_size, batch_size if desk is not None else MOST_TIMES * batch_size)
+        self._size = batch_size
         self._logger = logger
         self._give_way = give_way
         self._stopping = threading.Event()
         self._woken = threading.Event()
-        self._lock = threading.Lock()
-        self._in_hand: dict[int, Task] = {}
+        self._server = TaskServer(
+            queue, processor, retry=retry, logger=logger, stopping=self._stopping.is_set, desk=desk
+        )
         self._threads: list[threading.Thread] = []
         self._expiry_checked = float("-inf")
 
@@ -97,7 +95,7 @@ class QueueWorker:
         tasks = self._queue.claim(1, only=task_id)
         if not tasks:
             return None
-        return self._serve_batch(tasks).get(task_id)
+        return self._server.serve(tasks).get(task_id)
 
     def _serve(self) -> None:
         failures = 0
@@ -109,12 +107,7 @@ class QueueWorker:
             except DatabaseUnavailable as error:
                 failures += 1
                 pause = outage_pause(failures)
-                self._logger.warning(
-                    "Router has no database, next try in %.1f s: %s",
-                    pause,
-                    error,
-                    extra={"event": "database_away"},
-                )
+                self._report_away(error, f"next try in {pause:.1f} s")
                 self._stopping.wait(pause)
                 continue
             except Exception:
@@ -125,6 +118,10 @@ class QueueWorker:
                 self._woken.wait(self._poll_interval)
             else:
                 self._let_others_pass()
+        try:
+            self._server.settle()
+        except DatabaseUnavailable as error:
+            self._report_away(error, "its last batch is taken over when its lease ends")
 
     def _let_others_pass(self) -> None:
         deadline = time.monotonic() + GIVE_WAY_SECONDS
@@ -133,122 +130,25 @@ class QueueWorker:
 
     def _serve_once(self) -> bool:
         self._take_back_expired()
-        tasks = self._queue.claim(self._batch_size)
-        if tasks:
-            self._serve_batch(tasks)
-        return bool(tasks)
-
-    def _serve_batch(self, tasks: list[Task]) -> dict[int, Processed]:
-        with self._lock:
-            self._in_hand.update({task.id: task for task in tasks})
+        tasks = self._queue.claim(self._size)
+        if len(tasks) == self._size and not self._give_way():
+            self._size = min(2 * self._size, self._sizes[1])
+            self._server.serve_behind(tasks)
+            return True
+        self._size = self._sizes[0]
         try:
-            return self._decide_and_record(tasks)
+            self._server.settle()
         finally:
-            with self._lock:
-                for task in tasks:
-                    self._in_hand.pop(task.id, None)
-
-    def _decide_and_record(self, tasks: list[Task]) -> dict[int, Processed]:
-        if self._desk is not None:
-            return self._decide_at_desk(self._desk, tasks)
-        if any(task.event_type is TaskEvent.ENTRY for task in tasks):
-            self._processor.prepare()
-        done: dict[int, Processed] = {}
-        results: list[Result] = []
-        for position, task in enumerate(tasks):
-            if self._stopping.is_set() and position > 0:
-                self._queue.give_back(tasks[position:])
-                break
-            try:
-                done[task.id] = self._decide(task, None)
-                results.append(self._result(task, done[task.id]))
-            except Exception as error:  # noqa: BLE001 - one bad task must not take its neighbours with it
-                self._report_failed(task, error)
-        self._record(results)
-        return done
-
-    def _decide(self, task: Task, view: LedgerView | None) -> Processed:
-        return self._processor.process(
-            task.event_type, task.trade_id, task.payload, trade_closed=task.trade_closed, age=task.age, view=view
-        )
-
-    def _result(self, task: Task, processed: Processed) -> Result:
-        body, event = processed.body_json(), _event(task, processed)
-        if processed.facts is None:
-            return Result(task=task, body=body, event=event)
-        try:
-            recorded = self._recorder.record(processed.facts)
-        except UnknownFact:
-            # A verdict that cannot be replayed is better than none.
-            self._logger.exception("The facts of task %s cannot be kept", task.id, extra={"event": "facts_not_kept"})
-            return Result(task=task, body=body, event=event)
-        return Result(task=task, body=body, event=event, facts=recorded.text, named=recorded.named)
-
-    def _decide_at_desk(self, desk: OrderDesk, tasks: list[Task]) -> dict[int, Processed]:
-        try:
-            decided = desk.decide(tasks, self._decide, self._result)
-        except StatementRefused as error:
-            if len(tasks) == 1:
-                self._report_failed(tasks[0], error)
-                return {}
-            # One row that PostgreSQL refuses must not take its neighbours with it.
-            return {number: done for task in tasks for number, done in self._decide_at_desk(desk, [task]).items()}
-        for named in decided.named:
-            self._recorder.kept(named)
-        for task, failure in decided.failed:
-            self._report_failed(task, failure)
-        for task in decided.lost:
-            self._report_lost(task)
-        return decided.done
-
-    def _record(self, results: list[Result]) -> None:
-        if not results:
-            return
-        try:
-            finished = self._queue.record(results)
-        except StatementRefused as error:
-            if len(results) == 1:
-                self._fail(results[0].task, error)
-                return
-            # One row that PostgreSQL refuses must not take its neighbours with it.
-            for result in results:
-                self._record([result])
-            return
-        for result in results:
-            self._recorder.kept(result.named)
-            if result.task.id not in finished:
-                self._report_lost(result.task)
-
-    def _report_lost(self, task: Task) -> None:
-        self._logger.warning(
-            "Task %s was taken over by another worker; this result was dropped",
-            task.id,
-            extra={"event": "claim_lost", "trade_id": task.trade_id},
-        )
-
-    def _report_failed(self, task: Task, error: Exception) -> None:
-        self._logger.error(
-            "Task %s failed",
-            task.id,
-            exc_info=error,
-            extra={"event": "task_failed", "trade_id": task.trade_id},
-        )
-        self._fail(task, error)
-
-    def _fail(self, task: Task, error: Exception) -> None:
-        self._queue.record_failure(
-            task,
-            error=f"{type(error).__name__}: {error}".replace("\x00", ""),
-            final=task.attempt >= self._retry.max_attempts,
-            delay=self._retry.delay(task.attempt, random.random()),  # noqa: S311 - jitter, not a secret
-        )
+            if tasks:
+                self._server.serve(tasks)
+        return bool(tasks)
 
     def _take_back_expired(self) -> None:
         now = time.monotonic()
         if now - self._expiry_checked < min(self._poll_interval, self._queue.lease / 2):
             return
         self._expiry_checked = now
-        for expired in self._queue.take_back_expired(self._retry.max_attempts):
+        for expired in self._queue.take_back_expired(self._max_attempts):
             self._logger.warning(
                 "Task %s was left by a lost worker and is %s now",
                 expired.task_id,
@@ -258,20 +158,10 @@ class QueueWorker:
 
     def _renew(self) -> None:
         while not self._stopping.wait(self._queue.lease / 3):
-            with self._lock:
-                held = list(self._in_hand.values())
             try:
-                self._queue.renew(held)
+                self._queue.renew(self._server.in_hand())
             except DatabaseUnavailable as error:
                 self._logger.warning("Leases were not renewed: %s", error, extra={"event": "renew_failed"})
 
-
-def _event(task: Task, processed: Processed) -> dict[str, Any]:
-    return {
-        "event": "task_finished",
-        "task_id": task.id,
-        "trade_id": task.trade_id,
-        "event_type": str(task.event_type),
-        "status": "SUCCESS",
-        "verdicts": processed.verdicts,
-    }
+    def _report_away(self, error: DatabaseUnavailable, what_next: str) -> None:
+        self._logger.warning("Router has no database, %s: %s", what_next, error, extra={"event": "database_away"})

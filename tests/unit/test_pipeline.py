@@ -12,7 +12,7 @@ from config.instruments import exchange_instruments
 from domain.account import AccountKey
 from domain.order import Direction, EntryOrder
 from domain.rules import Rule
-from risk_engine import pipeline
+from risk_engine import pipeline, state_checks
 from risk_engine.decision import (
     AccountDecision,
     AccountFacts,
@@ -394,14 +394,15 @@ ENGINES = ["calculate_program_sizing", "evaluate_account_breach", "check_order_e
 def test_an_engine_that_fails_blocks_exactly_the_account_it_failed_for(
     monkeypatch: pytest.MonkeyPatch, engine: str
 ) -> None:
-    real = getattr(pipeline, engine)
+    module = state_checks if hasattr(state_checks, engine) else pipeline
+    real = getattr(module, engine)
 
     def broken(firm_code: str, program_id: int, *rest: Any, **named: Any) -> Any:
         if (firm_code, program_id) == ("FTMO", 2):
             raise RuntimeError("the engine is broken")
         return real(firm_code, program_id, *rest, **named)
 
-    monkeypatch.setattr(pipeline, engine, broken)
+    monkeypatch.setattr(module, engine, broken)
 
     decision = decide(*(account(code, number, live=True) for code, number in [("FTMO", 1), ("FTMO", 2), ("APEX", 2)]))
 
@@ -431,7 +432,7 @@ def test_a_state_check_that_fails_is_noted_in_dry_run(monkeypatch: pytest.Monkey
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the engine is broken")
 
-    monkeypatch.setattr(pipeline, "evaluate_account_state", broken)
+    monkeypatch.setattr(state_checks, "evaluate_account_state", broken)
 
     assert [refusal.rule for refusal in only(decide(account())).blocked_if_live] == [Rule.EXCEPTION]
 

@@ -252,7 +252,7 @@ def test_a_firms_sum_leaves_out_what_is_not_known_or_not_a_number() -> None:
     bench.states.update_account_state("FTMO", 2, {"day_pl": -7, "total_pl": None})
     bench.states.update_account_state("APEX", 5, {"day_pl": True})
     order = entry_order("T1", ENTRY, "NQ")
-    accounts = bench.processor._facts.of(order, trade_closed=False).accounts
+    accounts = bench.processor._facts.seen().of(order, trade_closed=False).accounts
 
     assert firm_metrics("FTMO", accounts) == {"day_pl": Decimal(-7), "total_pl": Decimal(-5)}
     assert firm_metrics("APEX", accounts) == {}

@@ -521,9 +521,10 @@ def test_a_worst_case_must_stay_below_the_room_less_the_buffer(
     comparison = room_finding.comparison
     assert (comparison.rule, comparison.value, comparison.limit) == (room_rule, worst_case, limit)
     assert (comparison.passed, room_finding.refuses) == (passed, not passed)
-    assert room_finding.details == {"worst_case": worst_case, "room": room, "buffer": Decimal(buffer)}
     words = "room to today's limit" if room_rule is Rule.DAILY_ROOM else "room to the floor"
-    assert room_finding.reason == f"Exceeds the {words}: worst case {worst_case} is not below {limit} dollars."
+    details = {"worst_case": worst_case, "room": room, "buffer": Decimal(buffer)}
+    reason = f"Exceeds the {words}: worst case {worst_case} is not below {limit} dollars."
+    assert (room_finding.reason, room_finding.details) == ((None, None) if passed else (reason, details))
     assert words in str(comparison.note)
     assert f"buffer of {buffer}" in str(comparison.note)
     assert other not in {entry.comparison.rule for entry in entry_fits(found, worst_case)}
@@ -591,6 +592,9 @@ def test_only_an_active_account_may_enter(changes: dict[str, Any], expected: Sta
     assert forbids.comparison == Comparison(
         rule=Rule.STANDING_FORBIDS_ENTRY, value=str(expected), limit="ACTIVE", passed=expected is ACTIVE
     )
+    if expected is ACTIVE:
+        assert (forbids.reason, forbids.details) == (None, None)
+        return
     assert str(forbids.reason).startswith(f"Standing {expected} forbids entries.")
     assert all(reason in str(forbids.reason) for reason in found.reasons)
     assert forbids.details == {"state": str(expected), "reasons": list(found.reasons)}

@@ -389,5 +389,5 @@ def test_the_day_of_the_contracts_is_that_of_the_clock_in_utc() -> None:
     ticks = iter((1797206399.0, 1797206400.0))
     states = AccountStateManager({}, clock=lambda: 0.0)
     book = FactBook(settings, states, dry_run=True, clock=lambda: next(ticks))
-    days = [book.of(ORDER, trade_closed=False).on for _ in range(2)]
+    days = [book.seen().of(ORDER, trade_closed=False).on for _ in range(2)]
     assert days == [date(2026, 12, 13), date(2026, 12, 14)]
