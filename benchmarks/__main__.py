@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import account_feed, latency, send, webhook
+from benchmarks import account_feed, latency, profile, send, webhook
 from benchmarks.load import WrongAnswer
 from benchmarks.report import Benchmark, circumstances, keep, sections
 from benchmarks.stage import BrokenInvariant, Stage
@@ -16,6 +16,7 @@ from benchmarks.stage import BrokenInvariant, Stage
 BENCHMARKS = {
     benchmark.name: benchmark
     for benchmark in (
+        profile.BENCHMARK,
         latency.BENCHMARK,
         account_feed.BENCHMARK,
         send.BENCHMARK,

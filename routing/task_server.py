@@ -132,7 +132,7 @@ class TaskServer:
         )
 
     def _result(self, task: Task, processed: Processed) -> Result:
-        body, event = processed.body_json(), _event(task, processed)
+        body, event = processed.body_json(), finished_event(task, processed)
         if processed.facts is None:
             return Result(task=task, body=body, event=event)
         try:
@@ -203,7 +203,8 @@ class TaskServer:
         )
 
 
-def _event(task: Task, processed: Processed) -> dict[str, Any]:
+def finished_event(task: Task, processed: Processed) -> dict[str, Any]:
+    """Return what listeners are told of a finished task."""
     return {
         "event": "task_finished",
         "task_id": task.id,
