@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import account_feed, latency, profile, send, webhook
+from benchmarks import account_feed, fanout, latency, profile, send, webhook
 from benchmarks.load import WrongAnswer
 from benchmarks.report import Benchmark, circumstances, keep, sections
 from benchmarks.stage import BrokenInvariant, Stage
@@ -17,6 +17,7 @@ BENCHMARKS = {
     benchmark.name: benchmark
     for benchmark in (
         profile.BENCHMARK,
+        fanout.BENCHMARK,
         latency.BENCHMARK,
         account_feed.BENCHMARK,
         send.BENCHMARK,

@@ -1,0 +1,163 @@
+"""One signal to many accounts: what each of them costs, and how long until all of them are on record."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.figures import Latency
+from benchmarks.report import Benchmark
+from benchmarks.stage import BrokenInvariant, Stage
+from benchmarks.tables import DEMANDS, demand_row, latencies, ms
+from config.settings import Settings
+from database.connection import Database
+from database.queue import TaskQueue
+from routing.heap import settle_heap
+from routing.parts import router_parts
+from routing.retry import RetryPolicy
+from routing.task_server import TaskServer
+from routing.tracked_accounts import tracked_accounts
+
+FIRMS = ("FTMO", "APEX", "TOPSTEP", "BULENOX", "LEELOO")
+ACCOUNTS = (1, 10, 100)
+MOST_OWN_MICROSECONDS = 120.0
+MOST_LOGGED_MS = 25.0
+WAITING = """
+    INSERT INTO execution_tasks (trade_id, event_type, payload)
+    VALUES (%(trade)s, 'ENTRY', '{"direction": "LONG", "entry_price": 16500, "stop_loss": 16475, "symbol": "NQ"}')
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Signals that are measured for each number of accounts, one at a time, after some to warm up."""
+
+    signals: int
+    warm_up: int
+
+
+FULL = Size(signals=300, warm_up=30)
+SMALL = Size(signals=5, warm_up=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """``own``: median microseconds of own processor time an account; ``logged``: claim to committed log row."""
+
+    own: float
+    logged: Latency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanoutResult:
+    """The figures by number of accounts."""
+
+    size: Size
+    accounts: dict[str, Figures]
+
+
+def measure(stage: Stage, size: Size) -> FanoutResult:
+    """Serve single signals for each number of accounts. Raises BrokenInvariant."""
+    return FanoutResult(size=size, accounts={str(many): _measure(stage, size, many) for many in ACCOUNTS})
+
+
+def environment(accounts: int) -> dict[str, str]:
+    """Return settings of that many accounts, spread over the firms, each with all four checks at work."""
+    programs: dict[str, list[int]] = {}
+    for number in range(accounts):
+        programs.setdefault(FIRMS[number % len(FIRMS)], []).append(number // len(FIRMS) + 1)
+    environ = {"ROUTE_TO_FIRMS": ",".join(programs)}
+    for firm, ids in programs.items():
+        environ |= {f"{firm}_PROGRAM_IDS": ",".join(map(str, ids)), f"{firm}_MAX_POSITION_SIZE": "10"}
+        for program in ids:
+            environ |= {
+                f"{firm}_{program}_ACCOUNT_SIZE": "100000",
+                f"{firm}_{program}_RISK_PER_TRADE": "0.01",
+                f"{firm}_{program}_MAX_CONTRACTS": "5",
+                f"{firm}_{program}_MAX_DAILY_LOSS": "1000",
+                f"{firm}_{program}_MAX_DRAWDOWN": "2500",
+                f"{firm}_{program}_EQUITY": "100400",
+                f"{firm}_{program}_BALANCE": "100000",
+                f"{firm}_{program}_PEAK_EQUITY": "101000",
+                f"{firm}_{program}_DAY_PL": "400",
+            }
+    return environ
+
+
+def _measure(stage: Stage, size: Size, accounts: int) -> Figures:
+    tables = stage.database(f"fanout_{accounts}")
+    settings = Settings.from_env({**environment(accounts), "DATABASE_URL": tables.url})
+    database = Database(tables.url, name="benchmark")
+    logger = logging.getLogger("benchmark")
+    states = tracked_accounts(settings, database)
+    parts = router_parts(settings, states, database, dry_run=True, worker="fanout", logger=logger)
+    queue = TaskQueue(database, worker="fanout", lease=60.0)
+    server = TaskServer(
+        queue,
+        parts.processor(settings, logger, before_entries=lambda: None),
+        retry=RetryPolicy(max_attempts=1, base=1.0),
+        logger=logger,
+        stopping=lambda: False,
+    )
+    settle_heap()
+    own: list[float] = []
+    logged: list[float] = []
+    for number in range(size.warm_up + size.signals):
+        tables.rows(WAITING, trade=f"T{number}")
+        began, began_own = time.perf_counter(), time.thread_time()
+        server.serve(queue.claim(20))
+        logged.append((time.perf_counter() - began) * 1000)
+        own.append((time.thread_time() - began_own) * 1e6 / accounts)
+    database.close()
+    tables.check(size.warm_up + size.signals)
+    rows = tables.value("SELECT count(*) FROM execution_connector_results")
+    if rows != accounts * (size.warm_up + size.signals):
+        raise BrokenInvariant(f"{rows} verdicts for {size.warm_up + size.signals} signals to {accounts} accounts")
+    return Figures(own=statistics.median(own[size.warm_up :]), logged=Latency.of(logged[size.warm_up :]))
+
+
+def section(kept: dict[str, Any]) -> list[str]:
+    """Return the lines of the report's section from the kept result."""
+    most = kept["accounts"][str(max(ACCOUNTS))]
+    return [
+        "## Fan-out",
+        "",
+        (
+            f"{kept['size']['signals']} signals, one at a time, each to all accounts; "
+            "from its claim to its committed log row."
+        ),
+        "",
+        "| accounts | own µs an account | p50 ms | p95 ms | p99 ms | most ms |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| {many} | {figures['own']:.0f} | {latencies(figures['logged'])} |"
+            for many, figures in kept["accounts"].items()
+        ),
+        "",
+        *DEMANDS,
+        *(
+            demand_row(
+                f"{many} accounts: at most {MOST_OWN_MICROSECONDS:.0f} µs of own processor time an account",
+                f"{figures['own']:.0f} µs",
+                met=figures["own"] <= MOST_OWN_MICROSECONDS,
+            )
+            for many, figures in kept["accounts"].items()
+            # With one account the claim, the record and the driver are all its own.
+            if many != "1"
+        ),
+        demand_row(
+            f"{max(ACCOUNTS)} accounts decided and logged in under {MOST_LOGGED_MS:.0f} ms, median",
+            ms(most["logged"]["p50_ms"]),
+            met=most["logged"]["p50_ms"] < MOST_LOGGED_MS,
+        ),
+    ]
+
+
+BENCHMARK = Benchmark(
+    name="fanout",
+    measure=lambda stage, small: measure(stage, SMALL if small else FULL),
+    section=section,
+)
