@@ -2,10 +2,12 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+# The queues that benchmarks compare with; the service needs none of them.
+REFERENCES := .venv-references
 export PYTHONUNBUFFERED := 1
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(VENV)/.service: requirements.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %s" % sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -15,6 +17,11 @@ $(VENV)/.service: requirements.txt constraints.txt
 
 $(VENV)/.development: $(VENV)/.service requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+$(REFERENCES)/.installed: benchmarks/references/requirements.txt
+	$(PYTHON) -m venv $(REFERENCES)
+	$(REFERENCES)/bin/pip install --quiet --disable-pip-version-check --requirement benchmarks/references/requirements.txt
 	@touch $@
 
 run: $(VENV)/.service ## Start the service: dry-run, embedded PostgreSQL, port 5000 or PORT
@@ -51,7 +58,12 @@ format: $(VENV)/.development ## Format the code and fix what can be fixed by its
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.development ## Measure webhook and signal-to-log latency
+references: $(REFERENCES)/.installed ## Install the queues that the drain is measured against
+
+bench: $(VENV)/.development $(REFERENCES)/.installed ## Measure everything and write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
-.PHONY: help run worker demo config psql test chaos lint format reference bench
+bench-small: $(VENV)/.development $(REFERENCES)/.installed ## Run every benchmark at a small size, to see that it runs
+	$(BIN)/python -m benchmarks --small
+
+.PHONY: help run worker demo config psql test chaos lint format reference references bench bench-small

@@ -100,6 +100,10 @@ class Tables:
         """Run a statement and return the first column of its first row, None where there is no row."""
         return next((row[0] for row in self.rows(sql, **values)), None)
 
+    def close(self) -> None:
+        """Close the connection: a database can only be copied or dropped when nobody is connected."""
+        self._connection.close()
+
     def unfinished(self) -> int:
         """Return how many tasks wait or are in hand."""
         return int(self.value("SELECT count(*) FROM execution_tasks WHERE status IN ('PENDING', 'PROCESSING')"))
