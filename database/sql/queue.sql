@@ -1,6 +1,8 @@
 -- name: claim_tasks
 -- An exit or update waits while the entry of its trade is not finished; another worker's rows are skipped. Also for one
 -- that a person tries again: its task may be younger than an exit that was stored at the same moment.
+-- Limit and ids are written so that no statistics can talk the planner out of walking the index of waiting tasks and
+-- looking up the few it found: a backlog that came after the last ANALYZE was read and sorted as a whole for each claim.
 WITH due AS MATERIALIZED (
     SELECT t.id
     FROM execution_tasks t
@@ -10,16 +12,16 @@ WITH due AS MATERIALIZED (
           WHERE e.trade_id = t.trade_id AND e.event_type = 'ENTRY' AND e.status IN ('PENDING', 'PROCESSING')
             AND (e.id < t.id OR e.payload ? 'retry_of')))
     ORDER BY t.priority, t.due_at, t.id
-    LIMIT %(limit)s
+    LIMIT (SELECT %(limit)s::bigint)
     FOR UPDATE OF t SKIP LOCKED
 )
 UPDATE execution_tasks t
 SET status = 'PROCESSING', attempts = t.attempts + 1, worker = %(worker)s,
     lease_until = now() + make_interval(secs => %(lease)s), last_attempt_at = now(), updated_at = now()
-FROM due
-WHERE t.id = due.id
+WHERE t.id = ANY (ARRAY(SELECT id FROM due))
 RETURNING t.id, t.trade_id, t.event_type, t.payload, t.attempts, t.priority,
-    extract(epoch FROM clock_timestamp() - COALESCE(t.requeued_at, t.created_at)) AS age, EXISTS (
+    extract(epoch FROM clock_timestamp() - COALESCE(t.requeued_at, t.created_at)) AS age,
+    t.event_type = 'ENTRY' AND EXISTS (
     SELECT 1 FROM execution_tasks x
     WHERE x.trade_id = t.trade_id AND x.event_type = 'EXIT' AND (x.id < t.id OR x.status = 'SUCCESS')
 ) AS trade_closed

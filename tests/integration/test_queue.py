@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from database.connection import Database
+from database.connection import Database, connect
 from database.queue import Result, TaskQueue
 from database.signals import SignalStore
+from database.statements import statements
 from signals.payload import parse_signal
 from tests.conftest import Sql
 from tests.processes import entry, exit_of
@@ -85,6 +86,23 @@ def test_an_entry_after_its_exit_is_known_to_be_late(database: Database) -> None
     store(database, exit_of("T1"), entry("T1"), entry("T2"))
     closed = {(str(task.event_type), task.trade_id): task.trade_closed for task in tasks.claim(10)}
     assert closed == {("EXIT", "T1"): False, ("ENTRY", "T1"): True, ("ENTRY", "T2"): False}
+
+
+def test_a_backlog_that_no_statistics_know_of_is_not_sorted(database_url: str) -> None:
+    connection = connect(database_url)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE execution_tasks SET (autovacuum_enabled = false)")
+        cursor.execute(
+            "INSERT INTO execution_tasks (trade_id, event_type) "
+            "SELECT 'T' || n, CASE WHEN n % 10 = 0 THEN 'ENTRY' ELSE 'EXIT' END FROM generate_series(1, 5000) n"
+        )
+        values = {"limit": 20, "only": None, "worker": "one", "lease": 30.0}
+        cursor.execute("EXPLAIN " + statements()["claim_tasks"], values)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    connection.close()
+    assert "Sort" not in plan
+    assert "Index Scan using idx_execution_tasks_waiting" in plan
+    assert "Join" not in plan
 
 
 def test_a_claim_is_committed_before_work_begins(database: Database, sql: Sql) -> None:
