@@ -22,7 +22,7 @@ from database.events import EventListener
 from database.migrations import migrate
 from database.queue import TaskQueue
 from database.signals import SignalStore, StoreOutcome
-from database.startup import open_database, prepare_schema
+from database.startup import StartRefused, open_database, prepare_schema
 from routing.account_keeper import AccountKeeper
 from routing.heap import settle_heap
 from routing.leader_loop import Leads
@@ -238,8 +238,12 @@ def main() -> int:
         signals_of_the_system.signal(number, lambda *_: stopping.set())
     opened = open_database(settings)
     database = Database(opened.url, size=5, name="execution-router-worker")
-    if not prepare_schema(database, logger, stopping):
-        return 0
+    try:
+        if not prepare_schema(opened, database, logger, stopping):
+            return 0
+    except StartRefused as error:
+        logger.error("The worker does not start: %s", error, extra={"event": "start_refused"})
+        return 1
     states = tracked_accounts(settings, database)
     router = router_of(settings, database, states)
     tracker = tracker_of(states)
@@ -252,8 +256,8 @@ def main() -> int:
         tracker.forget()
         router.wake()
 
-    keeper = AccountKeeper(settings, opened.url, tracker, router.connectors, logger)
-    listener = EventListener(opened.url, on_event=on_event, on_connect=on_connect, logger=logger)
+    keeper = AccountKeeper(settings, opened.direct_url, tracker, router.connectors, logger)
+    listener = EventListener(opened.direct_url, on_event=on_event, on_connect=on_connect, logger=logger)
     router.start(keeper.leadership)
     listener.start()
     keeper.start()

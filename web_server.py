@@ -23,7 +23,7 @@ from database.connection import Database
 from database.events import EventListener
 from database.queue import TaskQueue
 from database.signals import SignalStore
-from database.startup import OpenedDatabase, open_database, prepare_schema
+from database.startup import OpenedDatabase, StartRefused, open_database, prepare_schema
 from execution_router import router_of
 from routing.account_keeper import AccountKeeper
 from routing.heap import settle_heap
@@ -87,14 +87,15 @@ class Service:
         self._intake = Intake(settings, self.store, self.logger)
         self.router = router_of(settings, self._router_database, self.states, self._intake.is_crowded)
         tracker = tracker_of(self.states)
-        self._keeper = AccountKeeper(settings, opened.url, tracker, self.router.connectors, self.logger)
+        self._keeper = AccountKeeper(settings, opened.direct_url, tracker, self.router.connectors, self.logger)
         self.socketio = SocketIO(async_mode="threading")
         self._stopping = threading.Event()
+        self._refused: StartRefused | None = None
         self._starter = threading.Thread(target=self._start_when_ready, name="starter", daemon=True)
         results = TaskQueue(self._router_database, worker="reader", lease=settings.task_lease)
         feed = LiveFeed(self.socketio, settings, results.result_of, tracker)
         self._listener = EventListener(
-            opened.url,
+            opened.direct_url,
             on_event=lambda event: self._on_event(feed, event),
             on_connect=self._on_connect,
             logger=self.logger,
@@ -125,9 +126,15 @@ class Service:
         return app
 
     def start(self) -> None:
-        """Bring the schema up to date, start router and listener; with the database away, as soon as it is back."""
+        """Bring the schema up to date, start router and listener; with the database away, as soon as it is back.
+
+        Raises StartRefused where a promise would not hold; found only later, router and listener do not start.
+        """
         self._starter.start()
         self._starter.join(timeout=5.0)
+        if self._refused is not None:
+            self.stop()
+            raise self._refused
 
     def stop(self) -> None:
         """Finish the task in hand, give back the rest, close everything; a second call does nothing."""
@@ -142,8 +149,14 @@ class Service:
             self.logger.info("Web process stopped", extra={"event": "web_stopped"})
 
     def _start_when_ready(self) -> None:
-        # Migrations may take longer than a webhook may, so they run on the router's connections.
-        if prepare_schema(self._router_database, self.logger, self._stopping):
+        try:
+            # Migrations may take longer than a webhook may, so they run on the router's connections.
+            ready = prepare_schema(self.opened, self._router_database, self.logger, self._stopping)
+        except StartRefused as error:
+            self._refused = error
+            self.logger.error("Nothing is routed: %s", error, extra={"event": "start_refused"})
+            return
+        if ready:
             if self.settings.router_enabled:
                 self.router.start(self._keeper.leadership)
                 self._keeper.start()

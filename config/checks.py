@@ -134,6 +134,15 @@ def service_checks(service: ServiceSettings, routing: Routing, book: InstrumentB
             message=f"DEFAULT_SYMBOL is {service.default_symbol}, whose point value is not known; signals without a "
             "symbol are refused.",
         )
+    if service.database_direct_url is not None and service.database_url is None:
+        yield Problem(
+            severity=Severity.WARNING,
+            variable="DATABASE_DIRECT_URL",
+            value=MASK,
+            expected="DATABASE_URL beside it",
+            message="DATABASE_DIRECT_URL is set without DATABASE_URL and has no effect: the embedded database is used.",
+            stops_entries=False,
+        )
     if service.web_threads < service.database_pool_size:
         yield Problem(
             severity=Severity.WARNING,

@@ -53,6 +53,13 @@ class ServiceSettings:
     database_url: Annotated[DatabaseUrl, Setting("Address of the PostgreSQL; unset: an embedded one in `DATA_DIR`")] = (
         field(default=None, repr=False)
     )
+    database_direct_url: Annotated[
+        DatabaseUrl,
+        Setting(
+            "Where `DATABASE_URL` is a pooler in transaction mode: address of the PostgreSQL itself, for what needs a "
+            "session (wake-ups, the leader's lock, the schema); unset: `DATABASE_URL`"
+        ),
+    ] = field(default=None, repr=False)
     data_dir: Annotated[Directory, operational("Directory of the embedded database")] = Path(".data")
     # A container is reached from outside it, so the default listens on every address.
     host: Annotated[Word, operational("Address on which the web process listens")] = "0.0.0.0"  # noqa: S104

@@ -149,7 +149,8 @@ class Settings(ServiceSettings):
         groups += [(account_owner(account).prefix, ProgramSettings) for account in self.programs]
         names = {prefix + entry.suffix for prefix, group in groups for entry in setting_fields(group) if entry.secret}
         values = {self.environ[name].strip() for name in names if name in self.environ and not self._is_number(name)}
-        values |= _passwords(self.environ.get("DATABASE_URL", ""))
+        for address in ("DATABASE_URL", "DATABASE_DIRECT_URL"):
+            values |= _passwords(self.environ.get(address, ""))
         return tuple(sorted(values - {""}, key=lambda value: (-len(value), value)))
 
     def _is_number(self, variable: str) -> bool:

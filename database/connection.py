@@ -1,65 +1,61 @@
-"""Connections to PostgreSQL: a pool that waits, statements by name, transactions as a ``with``. psycopg2 lives here."""
+"""Connections to PostgreSQL: a pool that waits, statements by name, transactions as a ``with``."""
 
 from __future__ import annotations
 
-import json
 import select
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from decimal import Decimal
 from typing import Any, Self
 
-import psycopg2
-import psycopg2.extensions
-import psycopg2.extras
-
+from database.driver import (
+    AnyConnection,
+    ConnectionLost,
+    DatabaseUnavailable,
+    DriverError,
+    SessionNotKept,
+    StatementRefused,
+    connect,
+    connect_for_long,
+    prepared_for,
+    translated,
+    with_settings,
+)
 from database.statements import prepared_forms, statements
 
+__all__ = [
+    "ConnectionLost",
+    "Database",
+    "DatabaseUnavailable",
+    "Session",
+    "SessionNotKept",
+    "StatementRefused",
+    "Subscription",
+    "Transaction",
+    "connect",
+]
+
 Row = dict[str, Any]
-CONNECT_TIMEOUT_SECONDS = 2
-# A process that was stopped in the middle of a transaction holds its locks no longer: others wait for them.
-LONGEST_SILENCE_SECONDS = 10.0
-
-
-class DatabaseUnavailable(Exception):
-    """PostgreSQL cannot be reached, or the connection was lost. Nothing is known to be stored."""
-
-
-class ConnectionLost(DatabaseUnavailable):
-    """The connection broke while in use. What had been sent may have been carried out."""
-
-
-class StatementRefused(Exception):
-    """PostgreSQL refused what was sent; sending it again would be refused again."""
-
-
-class _Connection(psycopg2.extensions.connection):
-    """A connection that knows which statements the server has prepared for it."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.prepared: set[str] = set()
 
 
 class Transaction:
     """One connection in use. Statements are given by name, values as keywords."""
 
-    def __init__(self, connection: psycopg2.extensions.connection) -> None:
+    def __init__(self, connection: AnyConnection) -> None:
         self._connection = connection
 
     def rows(self, name: str, /, **values: Any) -> list[Row]:
         """Run a named statement and return its rows."""
-        with _translated(), self._connection.cursor() as cursor:
-            form = prepared_forms().get(name)
-            if form is not None and isinstance(self._connection, _Connection):
-                if name not in self._connection.prepared:
+        with translated(), self._connection.cursor() as cursor:
+            form, prepared = prepared_forms().get(name), prepared_for(self._connection)
+            if form is not None and prepared is not None:
+                if name not in prepared:
                     cursor.execute(form[0])
-                    self._connection.prepared.add(name)
+                    prepared.add(name)
                 cursor.execute(form[1], values)
             else:
-                cursor.execute(statements()[name], values)
+                cursor.execute(with_settings(self._connection, statements()[name]), values)
             columns = [column.name for column in cursor.description or ()]
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()] if columns else []
 
@@ -69,8 +65,8 @@ class Transaction:
 
     def script(self, text: str) -> None:
         """Run a file's SQL as it is. Only for our own schema files."""
-        with _translated(), self._connection.cursor() as cursor:
-            cursor.execute(text)
+        with translated(), self._connection.cursor() as cursor:
+            cursor.execute(with_settings(self._connection, text))
 
 
 class Database:
@@ -95,7 +91,7 @@ class Database:
         self._statement_timeout = statement_timeout
         self._free = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
-        self._idle: list[psycopg2.extensions.connection] = []
+        self._idle: list[AnyConnection] = []
         self._generation = 0
 
     def run(self, name: str, /, *, again: bool = False, **values: Any) -> list[Row]:
@@ -121,14 +117,14 @@ class Database:
             connection.autocommit = False
             try:
                 yield Transaction(connection)
-                with _translated():
+                with translated():
                     connection.commit()
             except BaseException:
-                with suppress(psycopg2.Error):
+                with suppress(DriverError):
                     connection.rollback()
                 raise
             finally:
-                with suppress(psycopg2.Error):
+                with suppress(DriverError):
                     connection.autocommit = True
 
     def close(self) -> None:
@@ -140,7 +136,7 @@ class Database:
             connection.close()
 
     @contextmanager
-    def _connection(self) -> Iterator[psycopg2.extensions.connection]:
+    def _connection(self) -> Iterator[AnyConnection]:
         if not self._free.acquire(timeout=self._patience):
             raise DatabaseUnavailable(f"no free connection within {self._patience} s")
         try:
@@ -160,46 +156,13 @@ class Database:
         finally:
             self._free.release()
 
-    def _give_back(self, connection: psycopg2.extensions.connection, generation: int) -> None:
+    def _give_back(self, connection: AnyConnection, generation: int) -> None:
         with self._lock:
             keep = not connection.closed and generation == self._generation
             if keep:
                 self._idle.append(connection)
         if not keep:
             connection.close()
-
-
-def connect(
-    url: str, *, name: str = "execution-router", statement_timeout: float = 30.0, idle_timeout: float = 0.0
-) -> psycopg2.extensions.connection:
-    """Open one connection in autocommit, UTC, with JSON numbers read as Decimal. Raises DatabaseUnavailable.
-
-    The server cancels a statement after ``statement_timeout`` seconds and ends the connection after ``idle_timeout``
-    seconds without one; with 0 after as long as it is set to. Within a transaction it ends it after 10 silent seconds.
-    """
-    options = f"-c statement_timeout={int(statement_timeout * 1000)} -c timezone=UTC"
-    # A server that answers a commit before it is on its disk forgets, when it dies, that an order was about to be sent.
-    options += " -c synchronous_commit=on"
-    options += f" -c idle_in_transaction_session_timeout={int(LONGEST_SILENCE_SECONDS * 1000)}"
-    if idle_timeout > 0:
-        options += f" -c idle_session_timeout={int(idle_timeout * 1000)}"
-    try:
-        connection = psycopg2.connect(
-            url,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            application_name=name,
-            connection_factory=_Connection,
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
-            options=options,
-        )
-    except psycopg2.Error as error:
-        raise DatabaseUnavailable(str(error).strip()) from error
-    connection.autocommit = True
-    psycopg2.extras.register_default_json(connection, loads=_json)
-    psycopg2.extras.register_default_jsonb(connection, loads=_json)
-    return connection
 
 
 class Session:
@@ -210,7 +173,9 @@ class Session:
     """
 
     def __init__(self, url: str, *, name: str, idle_timeout: float, statement_timeout: float = 5.0) -> None:
-        self._connection = connect(url, name=name, statement_timeout=statement_timeout, idle_timeout=idle_timeout)
+        self._connection = connect_for_long(
+            url, name=name, statement_timeout=statement_timeout, idle_timeout=idle_timeout
+        )
 
     def rows(self, name: str, /, **values: Any) -> list[Row]:
         """Run a named statement and return its rows."""
@@ -227,9 +192,9 @@ class Subscription:
     QUIET_SECONDS = 15.0
 
     def __init__(self, url: str, channel: str) -> None:
-        self._connection = connect(url, name="execution-router-listener")
+        self._connection = connect_for_long(url, name="execution-router-listener", statement_timeout=30.0)
         self._wake_read, self._wake_write = socket.socketpair()
-        with _translated(), self._connection.cursor() as cursor:
+        with translated(), self._connection.cursor() as cursor:
             cursor.execute(f"LISTEN {channel}")
 
     def __enter__(self) -> Self:
@@ -242,7 +207,7 @@ class Subscription:
 
     def wait(self) -> list[str]:
         """Return the payloads that have come in; returns empty after an interrupt or a quiet while."""
-        with _translated():
+        with translated():
             ready, _, _ = select.select(
                 [self._connection.fileno(), self._wake_read.fileno()], [], [], self.QUIET_SECONDS
             )
@@ -257,19 +222,3 @@ class Subscription:
         """Let ``wait`` return at once; may be called from another thread."""
         with suppress(OSError):
             self._wake_write.send(b"x")
-
-
-def _json(text: str) -> Any:
-    return json.loads(text, parse_float=Decimal)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except psycopg2.extensions.QueryCanceledError as error:
-        raise DatabaseUnavailable(str(error).strip()) from error
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        raise ConnectionLost(str(error).strip()) from error
-    except psycopg2.Error as error:
-        raise StatementRefused(str(error).strip()) from error

@@ -12,7 +12,7 @@ from database.startup import open_database
 
 def main() -> int:
     """Apply what is missing, print the files and return the exit status: 1 where it could not be done."""
-    database = Database(open_database(load_settings()).url, size=1, statement_timeout=0)
+    database = Database(open_database(load_settings()).direct_url, size=1, statement_timeout=0)
     try:
         applied = migrate(database)
     except (DatabaseUnavailable, StatementRefused, SchemaChanged) as error:

@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 
 from connectors.deadline import _deadline
-from database import connection as database_connection
 from database.connection import Transaction
+from database.driver import ServerConnection
 from routing.follower import Follower
 from routing.halt_runner import HaltRunner
 from routing.venue_lookup import VenueLookup
@@ -81,7 +81,7 @@ def install(plan: dict[str, Any]) -> None:
 
 
 def _wrap_database(points: Points) -> None:
-    run, commit = Transaction.rows, database_connection._Connection.commit
+    run, commit = Transaction.rows, ServerConnection.commit
 
     def rows(self: Transaction, name: str, /, **values: Any) -> list[dict[str, Any]]:
         found = run(self, name, **values)
@@ -104,11 +104,11 @@ def _wrap_database(points: Points) -> None:
 
     def rolled_back(self: Any) -> None:
         self.__dict__.pop("said", None)
-        super(database_connection._Connection, self).rollback()
+        super(ServerConnection, self).rollback()
 
     Transaction.rows = rows  # type: ignore[method-assign]
-    database_connection._Connection.commit = committed  # type: ignore[method-assign]
-    database_connection._Connection.rollback = rolled_back  # type: ignore[method-assign]
+    ServerConnection.commit = committed  # type: ignore[method-assign]
+    ServerConnection.rollback = rolled_back  # type: ignore[method-assign]
 
 
 def label_of(said: Said) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connectors.platforms import tradovate
-from database import connection
+from database import pooler
 
 # The simulator has an order the moment it has read it; a loaded machine may need a while to let it read.
 SETTLING_SECONDS = 1.0
@@ -18,7 +18,7 @@ def know_the_simulator(*, single_session: bool) -> None:
 
     ``single_session``: only the leading process sends, as at Tradovate; otherwise all do, as at other venues.
     """
-    connection.LONGEST_SILENCE_SECONDS = SILENCE_SECONDS
+    pooler.LONGEST_SILENCE_SECONDS = SILENCE_SECONDS
     tradovate.Tradovate.capabilities = replace(
         tradovate.Tradovate.capabilities, settling_seconds=SETTLING_SECONDS, single_session=single_session
     )

@@ -42,7 +42,7 @@ def test_nobody_imports_a_composition_root_but_the_web_process_its_router() -> N
 
 def test_only_one_module_knows_the_driver() -> None:
     knowing = {str(module.relative_to(REPOSITORY)) for module in modules() if "psycopg2" in imports_of(module)}
-    assert knowing == {"database/connection.py"}
+    assert knowing == {"database/driver.py"}
 
 
 def test_every_statement_that_is_run_by_name_exists_and_every_statement_is_run() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from database import connection
+from database import pooler
 from database.connection import Database, DatabaseUnavailable
 from database.halts import HaltRecord
 from database.orders import OrderLedger, lock_accounts
@@ -40,7 +40,7 @@ def test_a_lock_of_an_account_is_free_after_a_while(
     database: Database, stopped: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     OrderLedger(database, worker="w1").know([APEX_1])
-    monkeypatch.setattr(connection, "LONGEST_SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(pooler, "LONGEST_SILENCE_SECONDS", 0.3)
     locked = []
 
     def lock_meanwhile() -> None:

@@ -30,6 +30,7 @@ GOOD = {
 }
 SECRETS = {
     "DATABASE_URL": "postgresql://router:pa%24s-one@db.internal:5432/router",
+    "DATABASE_DIRECT_URL": "postgresql://router:eighteen@db.internal:5433/router",
     "WEBHOOK_SECRET": "webhook-secret-two",
     "API_TOKEN": "api-token-three",
     "FTMO_API_KEY": "ftmo-key-four",
@@ -73,6 +74,7 @@ def test_defaults() -> None:
     assert values == {
         "dry_run": True,
         "database_url": None,
+        "database_direct_url": None,
         "data_dir": Path(".data"),
         "host": "0.0.0.0",
         "port": 5000,
@@ -129,6 +131,7 @@ def test_defaults() -> None:
         ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
         ("LOG_FORMAT", "JSON", "log_format", "json"),
         ("DATABASE_URL", "", "database_url", None),
+        ("DATABASE_DIRECT_URL", "", "database_direct_url", None),
         ("API_TOKEN", "  ", "api_token", None),
     ],
 )
@@ -483,13 +486,20 @@ def test_what_holds_until_a_switch_can_be_read(variable: str, meanwhile: str) ->
     assert f"until it is corrected, {meanwhile}" in problem.message
 
 
+def test_a_direct_address_alone_has_no_effect_and_says_so() -> None:
+    address = "postgresql://router@db.internal/router"
+    (problem,) = read(DATABASE_DIRECT_URL=address).problems
+    assert (problem.severity, problem.variable, problem.value) == (Severity.WARNING, "DATABASE_DIRECT_URL", "****")
+    assert read(DATABASE_DIRECT_URL=address, DATABASE_URL=address).problems == ()
+
+
 def test_secrets_are_in_no_text() -> None:
     bad_url = {"APEX_API_URL": "ftp://apex-nine.example"}
     settings = read(**SECRETS, **bad_url, FTMO_API_KYE="typo-ten", EXECUTION_DRY_RUN="false")
     text = repr(settings) + repr(settings.firms["FTMO"]) + str(settings.problems)
     for secret in [*SECRETS.values(), "pa%24s-one", *bad_url.values(), "typo-ten"]:
         assert secret not in text
-    assert {*SECRETS.values(), "pa%24s-one", "pa$s-one", *bad_url.values()} == set(settings.secrets())
+    assert {*SECRETS.values(), "pa%24s-one", "pa$s-one", "eighteen", *bad_url.values()} == set(settings.secrets())
     lengths = [len(secret) for secret in settings.secrets()]
     assert lengths == sorted(lengths, reverse=True)
 
@@ -673,6 +683,7 @@ def test_the_table_has_one_row_for_each_setting() -> None:
     secrets = {variable.name for variable in variables() if variable.secret}
     assert secrets == {
         "DATABASE_URL",
+        "DATABASE_DIRECT_URL",
         "WEBHOOK_SECRET",
         "API_TOKEN",
         *(

@@ -1,0 +1,157 @@
+"""One connection to PostgreSQL as everybody here has it, directly or through a pooler; errors in our own words.
+
+psycopg2 lives here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+import psycopg2.extras
+
+from database.pooler import (
+    REFUSED_AT_START,
+    at_start,
+    in_session,
+    in_transaction,
+    is_direct,
+    keeps_sessions,
+    wanted_settings,
+)
+
+AnyConnection = psycopg2.extensions.connection
+DriverError = psycopg2.Error
+CONNECT_TIMEOUT_SECONDS = 2
+NO_SESSION = (
+    "a pooler in transaction mode stands before PostgreSQL, and LISTEN and the leader's lock need a session of their "
+    "own: set DATABASE_DIRECT_URL to the address of PostgreSQL itself, or of a pooler in session mode"
+)
+
+
+class DatabaseUnavailable(Exception):
+    """PostgreSQL cannot be reached, or the connection was lost. Nothing is known to be stored."""
+
+
+class ConnectionLost(DatabaseUnavailable):
+    """The connection broke while in use. What had been sent may have been carried out."""
+
+
+class SessionNotKept(DatabaseUnavailable):
+    """The address leads to a pooler that has transactions share sessions; what was wanted needs one of its own."""
+
+
+class StatementRefused(Exception):
+    """PostgreSQL refused what was sent; sending it again would be refused again."""
+
+
+class ServerConnection(psycopg2.extensions.connection):
+    """A connection that knows what the server has prepared for it, and what has to go along with each transaction."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.prepared: set[str] = set()
+        self.pooled = False
+        self.goes_along = ""
+
+
+def prepared_for(connection: AnyConnection) -> set[str] | None:
+    """Return the names of what the server has prepared for a connection, None where nothing may be prepared for it."""
+    return connection.prepared if isinstance(connection, ServerConnection) and not connection.pooled else None
+
+
+def with_settings(connection: AnyConnection, text: str) -> str:
+    """Return a statement as it has to be sent now: behind a pooler a transaction's first brings the settings along."""
+    goes_along = connection.goes_along if isinstance(connection, ServerConnection) else ""
+    if goes_along and connection.get_transaction_status() == psycopg2.extensions.TRANSACTION_STATUS_IDLE:
+        return goes_along + text
+    return text
+
+
+def connect(
+    url: str, *, name: str = "execution-router", statement_timeout: float = 30.0, idle_timeout: float = 0.0
+) -> ServerConnection:
+    """Open one connection in autocommit, UTC, with JSON numbers read as Decimal. Raises DatabaseUnavailable.
+
+    The server cancels a statement after ``statement_timeout`` seconds and ends the connection after ``idle_timeout``
+    seconds without one; with 0 after as long as it is set to. Within a transaction it ends it after 10 silent seconds.
+    """
+    wanted = wanted_settings(statement_timeout, idle_timeout)
+    with translated():
+        connection = _open(url, name, at_start(wanted))
+        if not is_direct(connection.info.backend_pid, partial(_ask, connection), wanted):
+            connection.pooled = True
+            connection.goes_along = in_transaction(wanted)
+    return connection
+
+
+def connect_for_long(url: str, *, name: str, statement_timeout: float, idle_timeout: float = 0.0) -> ServerConnection:
+    """Open a connection with a session of its own. Raises SessionNotKept where a pooler shares it."""
+    connection = connect(url, name=name, statement_timeout=statement_timeout, idle_timeout=idle_timeout)
+    if connection.pooled:
+        with translated(), closing(connect(url, name=name)) as other:
+            kept = keeps_sessions(partial(_ask, connection), partial(_ask, other))
+            if kept:
+                _ask(connection, in_session(wanted_settings(statement_timeout, idle_timeout)))
+                connection.goes_along = ""
+        if not kept:
+            connection.close()
+            raise SessionNotKept(NO_SESSION)
+    return connection
+
+
+def _open(url: str, name: str, options: str) -> ServerConnection:
+    def attempt(options: str) -> ServerConnection:
+        opened: ServerConnection = psycopg2.connect(
+            url,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            application_name=name,
+            connection_factory=ServerConnection,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            options=options,
+        )
+        return opened
+
+    try:
+        connection = attempt(options)
+    except psycopg2.OperationalError as error:
+        if REFUSED_AT_START not in str(error):
+            raise DatabaseUnavailable(str(error).strip()) from error
+        connection = attempt("")
+    connection.autocommit = True
+    psycopg2.extras.register_default_json(connection, loads=_json)
+    psycopg2.extras.register_default_jsonb(connection, loads=_json)
+    return connection
+
+
+def _ask(connection: ServerConnection, text: str) -> tuple[Any, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(text)
+        row = cursor.fetchone()
+    assert row is not None  # noqa: S101 - what is asked here has an answer
+    return row
+
+
+def _json(text: str) -> Any:
+    return json.loads(text, parse_float=Decimal)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what psycopg2 raises into DatabaseUnavailable and StatementRefused."""
+    try:
+        yield
+    except psycopg2.extensions.QueryCanceledError as error:
+        raise DatabaseUnavailable(str(error).strip()) from error
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        raise ConnectionLost(str(error).strip()) from error
+    except psycopg2.Error as error:
+        raise StatementRefused(str(error).strip()) from error
