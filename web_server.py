@@ -21,6 +21,7 @@ from config.settings import Settings, load_settings
 from database.account_history import AccountHistory
 from database.connection import Database
 from database.events import EventListener
+from database.logins import LoginRecord
 from database.queue import TaskQueue
 from database.signals import SignalStore
 from database.startup import OpenedDatabase, StartRefused, open_database, prepare_schema
@@ -30,6 +31,7 @@ from routing.heap import settle_heap
 from routing.tracked_accounts import tracked_accounts, tracker_of, utc_now
 from web.accounts import account_routes
 from web.banner import banner
+from web.doorkeeper import Doorkeeper
 from web.enqueue import (
     STORE_KEY,
     enqueue_execution_task,
@@ -43,7 +45,9 @@ from web.errors import install_error_answers
 from web.health import health_routes
 from web.intake import Intake
 from web.live import LiveFeed
+from web.login import login_routes
 from web.orders import order_routes
+from web.sessions import install_sessions
 from web.webhooks import webhook_routes
 
 __all__ = [
@@ -84,6 +88,8 @@ class Service:
         self._router_database = Database(opened.url, size=5, name="execution-router-worker")
         # Connections of their own: a person who halts must not wait behind the orders that he wants to stop.
         self._desk_database = Database(opened.url, size=3, name="execution-router-desk")
+        logins = LoginRecord(self._desk_database, idle=settings.session_idle, lifetime=settings.session_lifetime)
+        self._doorkeeper = Doorkeeper(settings, logins)
         self._intake = Intake(settings, self.store, self.logger)
         self.router = router_of(settings, self._router_database, self.states, self._intake.is_crowded)
         tracker = tracker_of(self.states)
@@ -104,6 +110,7 @@ class Service:
     def app(self) -> Flask:
         """Return the WSGI application."""
         app = Flask(__name__, static_folder=None)
+        install_sessions(app, self._doorkeeper)
         app.register_blueprint(webhook_routes(self._intake, self.store, wake=self.router.wake))
         app.register_blueprint(
             account_routes(
@@ -119,6 +126,7 @@ class Service:
         )
         app.register_blueprint(order_routes(self.settings, self._desk_database, clock=utc_now, logger=self.logger))
         app.register_blueprint(health_routes(self.settings, self.database, router_alive=self.router.is_alive))
+        app.register_blueprint(login_routes(self._doorkeeper, self.logger))
         install_error_answers(app, self.logger)
         self.socketio.init_app(app, async_mode="threading")
         app.extensions["execution_service"] = self

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from config.groups import FirmSettings, ProgramSettings, ServiceSettings
 from config.instruments import InstrumentBook
+from config.passwords import password_problems
 from config.problems import MASK, Problem, Severity
 from config.reading import account_owner, firm_owner, setting_fields
 from config.routing import PROGRAM_IDS, ROUTE_TO_FIRMS, Routing
@@ -125,6 +126,7 @@ def service_checks(service: ServiceSettings, routing: Routing, book: InstrumentB
             message="WEBHOOK_SECRET is not set, so anyone who can reach the webhook can post signals; "
             + ("set it before going live." if service.dry_run else "until it is set, live entries are refused."),
         )
+    yield from password_problems(service)
     if book.resolve(service.default_symbol) is None:
         yield Problem(
             severity=Severity.WARNING,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 from config.declared import Setting, operational
+from config.door_settings import DoorSettings
 from config.kinds import (
     Acknowledgement,
     Contracts,
@@ -31,7 +32,6 @@ from config.kinds import (
     Sessions,
     SignedDollars,
     SymbolMap,
-    Text,
     WholeSeconds,
     Word,
 )
@@ -39,8 +39,8 @@ from config.login_settings import LoginSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceSettings:
-    """Settings of the whole service. Times in seconds."""
+class RouterSettings:
+    """Settings of the whole service but those of its doors. Times in seconds."""
 
     dry_run: Annotated[
         DryRun,
@@ -64,13 +64,6 @@ class ServiceSettings:
     # A container is reached from outside it, so the default listens on every address.
     host: Annotated[Word, operational("Address on which the web process listens")] = "0.0.0.0"  # noqa: S104
     port: Annotated[Port, operational("Port on which the web process listens; 0: any free one")] = 5000
-    webhook_secret: Annotated[Text, Setting("Secret that a sender of signals must show; required in live mode")] = (
-        field(default=None, repr=False)
-    )
-    api_token: Annotated[
-        Text,
-        operational("Token for account updates and orders, and from other machines for live events and all details"),
-    ] = field(default=None, repr=False)
     router_enabled: Annotated[
         OnOff, operational("Whether the web process routes too; `false` where separate workers do")
     ] = True
@@ -134,6 +127,11 @@ class ServiceSettings:
         operational("Least severe log line: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`"),
     ] = "INFO"
     log_format: Annotated[LogFormat, operational("Form of log lines: `human` or `json`")] = "human"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings(DoorSettings, RouterSettings):
+    """Settings of the whole service."""
 
 
 @dataclass(frozen=True, kw_only=True)

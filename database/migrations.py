@@ -18,6 +18,7 @@ FILES = (
     "schema/accounts.sql",
     "schema/audit.sql",
     "schema/orders.sql",
+    "schema/logins.sql",
 )
 
 

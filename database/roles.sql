@@ -18,10 +18,11 @@ GRANT USAGE ON SCHEMA public TO router_service;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO router_service;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO router_service;
 -- Only the newest of them are kept.
-GRANT DELETE ON refused_webhooks TO router_service;
+GRANT DELETE ON refused_webhooks, web_logins, login_attempts TO router_service;
 
 -- Events come from triggers, which write with the owner's rights.
 REVOKE INSERT, UPDATE ON audit_events FROM router_service;
 REVOKE UPDATE ON audit_chain FROM router_service;
 REVOKE UPDATE ON account_snapshots, account_restarts, rule_sets FROM router_service;
+REVOKE UPDATE ON web_keys FROM router_service;
 REVOKE INSERT, UPDATE ON schema_migrations FROM router_service;

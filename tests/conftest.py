@@ -22,6 +22,7 @@ from database.embedded import EmbeddedServer, start_embedded
 from database.migrations import migrate
 
 OURS = ("FTMO_", "APEX_", "TOPSTEP_", "BULENOX_", "LEELOO_", "ROUTE_TO_FIRMS", "EXECUTION_", "DATABASE_", "WEBHOOK_")
+PAGE = ("ADMIN_", "VIEWER_", "SECRET_KEY", "API_", "SESSION_", "TRUSTED_")
 
 # A slow machine is no defect. In CI the examples are the same each time; at home new ones are tried.
 hypothesis_settings.register_profile("home", deadline=None)
@@ -36,7 +37,7 @@ def _clean_environment() -> Iterator[None]:
     """No test depends on what the person who runs it has configured."""
     kept = dict(os.environ)
     for name in kept:
-        if name.startswith(OURS) or name.endswith("_POINT_VALUE") or name in {"PORT", "API_TOKEN", "DEFAULT_SYMBOL"}:
+        if name.startswith(OURS + PAGE) or name.endswith("_POINT_VALUE") or name in {"PORT", "DEFAULT_SYMBOL"}:
             del os.environ[name]
     yield
     os.environ.update(kept)

@@ -50,6 +50,7 @@ TABLES = {
     "halt_actions",
     "latest_prices",
     "ledger_identity",
+    "login_attempts",
     "operator_acts",
     "order_accounts",
     "order_differences",
@@ -57,6 +58,8 @@ TABLES = {
     "refused_webhooks",
     "schema_migrations",
     "trading_halts",
+    "web_keys",
+    "web_logins",
 }
 
 

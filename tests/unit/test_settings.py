@@ -33,6 +33,10 @@ SECRETS = {
     "DATABASE_DIRECT_URL": "postgresql://router:eighteen@db.internal:5433/router",
     "WEBHOOK_SECRET": "webhook-secret-two",
     "API_TOKEN": "api-token-three",
+    "API_VIEWER_TOKEN": "api-viewer-token-eighteen",
+    "ADMIN_PASSWORD": "admin-password-nineteen",
+    "VIEWER_PASSWORD_HASH": "scrypt:32768:8:1$saltoftwenty$" + "20" * 64,
+    "SECRET_KEY": "a-secret-key-of-at-least-thirty-two",
     "FTMO_API_KEY": "ftmo-key-four",
     "FTMO_API_SECRET": "ftmo-secret-five",
     "FTMO_API_URL": "https://six.broker.example",
@@ -80,6 +84,15 @@ def test_defaults() -> None:
         "port": 5000,
         "webhook_secret": "wh-secret-1",
         "api_token": None,
+        "api_viewer_token": None,
+        "admin_password": None,
+        "admin_password_hash": None,
+        "viewer_password": None,
+        "viewer_password_hash": None,
+        "secret_key": None,
+        "trusted_proxies": 0,
+        "session_idle": 28800,
+        "session_lifetime": 604800,
         "router_enabled": True,
         "poll_interval": 2.0,
         "batch_size": 20,
@@ -133,6 +146,8 @@ def test_defaults() -> None:
         ("DATABASE_URL", "", "database_url", None),
         ("DATABASE_DIRECT_URL", "", "database_direct_url", None),
         ("API_TOKEN", "  ", "api_token", None),
+        ("TRUSTED_PROXIES", "2", "trusted_proxies", 2),
+        ("SESSION_IDLE_SECONDS", "600", "session_idle", 600),
     ],
 )
 def test_a_readable_service_setting(variable: str, text: str, field: str, value: object) -> None:
@@ -686,6 +701,12 @@ def test_the_table_has_one_row_for_each_setting() -> None:
         "DATABASE_DIRECT_URL",
         "WEBHOOK_SECRET",
         "API_TOKEN",
+        "API_VIEWER_TOKEN",
+        "ADMIN_PASSWORD",
+        "ADMIN_PASSWORD_HASH",
+        "VIEWER_PASSWORD",
+        "VIEWER_PASSWORD_HASH",
+        "SECRET_KEY",
         *(
             f"{owner}_API_{name}"
             for owner in ("{FIRM}", "{FIRM}_{ID}")
