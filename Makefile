@@ -24,7 +24,16 @@ $(REFERENCES)/.installed: benchmarks/references/requirements.txt
 	$(REFERENCES)/bin/pip install --quiet --disable-pip-version-check --requirement benchmarks/references/requirements.txt
 	@touch $@
 
-run: $(VENV)/.service ## Start the service: dry-run, embedded PostgreSQL, port 5000 or PORT
+# What the page loads in the browser, as package-lock.json has it. Without it the page works, but does not move.
+node_modules/.installed: $(VENV)/.service package.json package-lock.json
+	@$(BIN)/python -m web.assets
+
+# With what the tests of the page need besides.
+$(VENV)/.browser: $(VENV)/.development package.json package-lock.json
+	@$(BIN)/python -m web.assets --development
+	@touch $@
+
+run: $(VENV)/.service node_modules/.installed ## Start the service: dry-run, embedded PostgreSQL, port 5000 or PORT
 	@exec $(BIN)/python web_server.py
 
 worker: $(VENV)/.service ## Start one more router on the same database
@@ -39,7 +48,7 @@ config: $(VENV)/.service ## Show the effective configuration and every problem i
 psql: $(VENV)/.service ## Open psql on the service's database
 	@$(BIN)/python -m database.psql
 
-test: $(VENV)/.development ## Run all tests
+test: $(VENV)/.development $(VENV)/.browser ## Run all tests
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 chaos: $(VENV)/.development ## Kill workers and database over a thousand times while orders go out; CHAOS_KILLS=n for n kills
@@ -66,4 +75,7 @@ bench: $(VENV)/.development $(REFERENCES)/.installed ## Measure everything and w
 bench-small: $(VENV)/.development $(REFERENCES)/.installed ## Run every benchmark at a small size, to see that it runs
 	$(BIN)/python -m benchmarks --small
 
-.PHONY: help run worker demo config psql test chaos lint format reference references bench bench-small
+assets: $(VENV)/.service ## Install what the page loads in the browser
+	@$(BIN)/python -m web.assets --strict
+
+.PHONY: help run worker demo config psql test chaos lint format reference references bench bench-small assets

@@ -25,6 +25,7 @@ from database.signals import SignalStore, StoreOutcome
 from database.startup import StartRefused, open_database, prepare_schema
 from routing.account_keeper import AccountKeeper
 from routing.heap import settle_heap
+from routing.heartbeat import Heartbeat
 from routing.leader_loop import Leads
 from routing.parts import router_parts
 from routing.retry import RetryPolicy
@@ -258,11 +259,14 @@ def main() -> int:
 
     keeper = AccountKeeper(settings, opened.direct_url, tracker, router.connectors, logger)
     listener = EventListener(opened.direct_url, on_event=on_event, on_connect=on_connect, logger=logger)
+    heartbeat = Heartbeat(settings, database, kind="WORKER", routes=router.is_alive, logger=logger)
     router.start(keeper.leadership)
     listener.start()
     keeper.start()
+    heartbeat.start()
     settle_heap()
     stopping.wait()
+    heartbeat.stop()
     router.stop()
     keeper.stop()
     listener.stop()

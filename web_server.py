@@ -28,9 +28,12 @@ from database.startup import OpenedDatabase, StartRefused, open_database, prepar
 from execution_router import router_of
 from routing.account_keeper import AccountKeeper
 from routing.heap import settle_heap
+from routing.heartbeat import Heartbeat
 from routing.tracked_accounts import tracked_accounts, tracker_of, utc_now
 from web.accounts import account_routes
+from web.assets import Assets
 from web.banner import banner
+from web.changes import ChangeFeed
 from web.doorkeeper import Doorkeeper
 from web.enqueue import (
     STORE_KEY,
@@ -42,11 +45,14 @@ from web.enqueue import (
     handle_mfe_update,
 )
 from web.errors import install_error_answers
+from web.formats import install_formats
 from web.health import health_routes
 from web.intake import Intake
 from web.live import LiveFeed
 from web.login import login_routes
 from web.orders import order_routes
+from web.pages.gate import may_listen
+from web.pages.site import page_routes
 from web.sessions import install_sessions
 from web.webhooks import webhook_routes
 
@@ -94,7 +100,18 @@ class Service:
         self.router = router_of(settings, self._router_database, self.states, self._intake.is_crowded)
         tracker = tracker_of(self.states)
         self._keeper = AccountKeeper(settings, opened.direct_url, tracker, self.router.connectors, self.logger)
-        self.socketio = SocketIO(async_mode="threading")
+        # And a page that is slow to read must hold up neither.
+        self._page_database = Database(opened.url, size=4, statement_timeout=10.0, name="execution-router-page")
+        # A page whose server has stopped answering, or is gone without a word, finds out within ten seconds.
+        self.socketio = SocketIO(async_mode="threading", ping_interval=5, ping_timeout=5)
+        self._changes = ChangeFeed(self.socketio, may_listen=may_listen, logger=self.logger)
+        self._heartbeat = Heartbeat(
+            settings,
+            self._router_database,
+            kind="WEB",
+            routes=lambda: settings.router_enabled and self.router.is_alive(),
+            logger=self.logger,
+        )
         self._stopping = threading.Event()
         self._refused: StartRefused | None = None
         self._starter = threading.Thread(target=self._start_when_ready, name="starter", daemon=True)
@@ -125,6 +142,20 @@ class Service:
             )
         )
         app.register_blueprint(order_routes(self.settings, self._desk_database, clock=utc_now, logger=self.logger))
+        assets = Assets()
+        app.register_blueprint(assets.routes())
+        app.register_blueprint(
+            page_routes(
+                self.settings,
+                self._page_database,
+                tracker_of(self.states),
+                self._changes,
+                assets=assets,
+                clock=utc_now,
+                logger=self.logger,
+            )
+        )
+        install_formats(app)
         app.register_blueprint(health_routes(self.settings, self.database, router_alive=self.router.is_alive))
         app.register_blueprint(login_routes(self._doorkeeper, self.logger))
         install_error_answers(app, self.logger)
@@ -150,10 +181,13 @@ class Service:
             self._stopping.set()
             self.router.stop()
             self._keeper.stop()
+            self._heartbeat.stop()
             self._listener.stop()
+            self._changes.stop()
             self.database.close()
             self._router_database.close()
             self._desk_database.close()
+            self._page_database.close()
             self.logger.info("Web process stopped", extra={"event": "web_stopped"})
 
     def _start_when_ready(self) -> None:
@@ -168,16 +202,20 @@ class Service:
             if self.settings.router_enabled:
                 self.router.start(self._keeper.leadership)
                 self._keeper.start()
+            self._heartbeat.start()
+            self._changes.start()
             self._listener.start()
 
     def _on_connect(self) -> None:
         tracker_of(self.states).forget()
         self.router.wake()
+        self._changes.changed()
 
     def _on_event(self, feed: LiveFeed, event: str) -> None:
         if self.settings.router_enabled and not is_of_account(event):
             self.router.wake()
         feed.deliver(event)
+        self._changes.heard(event)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -19,6 +19,7 @@ FILES = (
     "schema/audit.sql",
     "schema/orders.sql",
     "schema/logins.sql",
+    "schema/heartbeats.sql",
 )
 
 

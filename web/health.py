@@ -13,17 +13,8 @@ from web.access import is_trusted
 
 
 def health_routes(settings: Settings, database: Database, *, router_alive: Callable[[], bool]) -> Blueprint:
-    """Return ``/health`` and the index. Details are for this machine or the bearer of API_TOKEN."""
+    """Return ``/health``. Details are for this machine or the bearer of API_TOKEN."""
     routes = Blueprint("health", __name__)
-
-    @routes.get("/")
-    def index() -> Response:
-        return jsonify(
-            service="prop-firm execution router",
-            mode="dry-run" if settings.dry_run else "live",
-            webhooks=["/api/automated-signals/webhook", "/api/live-signals", "/api/realtime-price"],
-            health="/health",
-        )
 
     @routes.get("/health")
     def health() -> tuple[Response, int]:

@@ -28,6 +28,7 @@ BY_HAND = r"""
 """
 TABLES = {
     "account_alerts",
+    "router_heartbeats",
     "account_days",
     "account_flags",
     "account_overrides",

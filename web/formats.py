@@ -1,0 +1,175 @@
+"""How figures, times and names are written on the page. Every number a trader reads is made here, never in a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import Flask, g, request
+from jinja2 import StrictUndefined
+from markupsafe import Markup
+
+NONE = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+CENT = Decimal("0.01")
+ZONE_COOKIE = "zone"
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+def dollars(amount: Decimal | None) -> str:
+    """Return an amount with its cents: $1,234.50, and a loss with a minus sign."""
+    if amount is None:
+        return NONE
+    rounded = amount.quantize(CENT, ROUND_HALF_UP)
+    return f"{MINUS if rounded < 0 else ''}${abs(rounded):,.2f}"
+
+
+def short_dollars(amount: Decimal | None) -> str:
+    """Return an amount without cents where it has none: $1,000, $1,234.50."""
+    return dollars(amount).removesuffix(".00")
+
+
+def signed_dollars(amount: Decimal | None) -> str:
+    """Return a gain or loss, with its sign: +$350.00, $0.00."""
+    text = dollars(amount)
+    return f"+{text}" if amount is not None and amount.quantize(CENT, ROUND_HALF_UP) > 0 else text
+
+
+def number(value: Decimal | int | None) -> str:
+    """Return a quantity or price with its own decimals and separators."""
+    if value is None:
+        return NONE
+    text = f"{abs(value):,f}" if isinstance(value, Decimal) else f"{abs(value):,}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{MINUS if value < 0 else ''}{text}"
+
+
+def percent(fraction: Decimal | None, places: int = 0) -> str:
+    """Return a fraction as percent, cut off and not rounded up: 99.9 % of a limit is not all of it."""
+    if fraction is None:
+        return NONE
+    scaled = fraction * 100
+    cut = scaled.quantize(Decimal(1).scaleb(-places), rounding="ROUND_DOWN")
+    return f"{MINUS if cut < 0 else ''}{abs(cut):,.{places}f}%"
+
+
+def span(seconds: Decimal | float | None) -> str:
+    """Return a duration in its two largest units: 42 s, 5 min 3 s, 2 h 10 min, 3 d 4 h."""
+    if seconds is None:
+        return NONE
+    whole = max(int(seconds), 0)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return _two(whole, MINUTE, "min", 1, "s")
+    if whole < DAY:
+        return _two(whole, HOUR, "h", MINUTE, "min")
+    return _two(whole, DAY, "d", HOUR, "h")
+
+
+def viewer_zone() -> tzinfo:
+    """Return the viewer's time zone as the browser told it (a cookie); UTC before it did, and without JavaScript."""
+    try:
+        return ZoneInfo(request.cookies.get(ZONE_COOKIE, "UTC"))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def page_now() -> datetime:
+    """Return the moment as of which the page is written, the same for all of it."""
+    if "page_now" not in g:
+        g.page_now = datetime.now(UTC)
+    now: datetime = g.page_now
+    return now
+
+
+def zoned(at: datetime | None, zone: tzinfo | None = None, *, seconds: bool = True) -> str:
+    """Return date and time with its zone, the viewer's unless another is given: 2026-11-18 12:00:03 EST."""
+    if at is None:
+        return NONE
+    local = at.astimezone(viewer_zone() if zone is None else zone)
+    return f"{local:%Y-%m-%d %H:%M:%S %Z}" if seconds else f"{local:%Y-%m-%d %H:%M %Z}"
+
+
+def clock(at: datetime | None, zone: tzinfo | None = None, *, seconds: bool = False) -> str:
+    """Return the time of day with its zone, and the weekday where it is not within a day of now: 18:00 EST."""
+    if at is None:
+        return NONE
+    local = at.astimezone(viewer_zone() if zone is None else zone)
+    near = abs(at - page_now()) < timedelta(days=1)
+    return f"{local:{'' if near else '%a '}%H:%M{':%S' if seconds else ''} %Z}"
+
+
+def when(at: datetime | None) -> Markup:
+    """Return a moment as an element: its time of day, the whole of it on hovering."""
+    if at is None:
+        return Markup(NONE)  # noqa: S704 - a constant
+    today = at.astimezone(viewer_zone()).date() == page_now().astimezone(viewer_zone()).date()
+    return _time(at, clock(at, seconds=True) if today else zoned(at))
+
+
+def ago(at: datetime | None) -> Markup:
+    """Return how long ago a moment was, as an element that goes on counting."""
+    if at is None:
+        return Markup("never")
+    return _time(at, f"{span((page_now() - at).total_seconds())} ago", "data-ago")
+
+
+def until(at: datetime | None) -> Markup:
+    """Return how long it is until a moment, as an element that goes on counting down."""
+    if at is None:
+        return Markup(NONE)  # noqa: S704 - a constant
+    return _time(at, span((at - page_now()).total_seconds()), "data-until")
+
+
+def words(code: object) -> str:
+    """Return a code as people read it: REDUCE_ONLY becomes Reduce only."""
+    return str(code).replace("_", " ").capitalize()
+
+
+def sign_class(amount: Decimal | None) -> str:
+    """Return the class of a gain, a loss, or neither."""
+    if amount is None or amount == 0:
+        return "flat"
+    return "gain" if amount > 0 else "loss"
+
+
+FILTERS: dict[str, Callable[..., object]] = {
+    "dollars": dollars,
+    "short_dollars": short_dollars,
+    "signed_dollars": signed_dollars,
+    "number": number,
+    "percent": percent,
+    "span": span,
+    "zoned": zoned,
+    "clock": clock,
+    "when": when,
+    "ago": ago,
+    "until": until,
+    "words": words,
+    "sign_class": sign_class,
+}
+
+
+def install_formats(app: Flask) -> None:
+    """Give the templates these filters; a name that is not known is an error and never an empty place."""
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(FILTERS)
+
+
+def _two(whole: int, large: int, large_name: str, small: int, small_name: str) -> str:
+    rest = whole % large // small
+    return f"{whole // large} {large_name}" + (f" {rest} {small_name}" if rest else "")
+
+
+def _time(at: datetime, text: str, mark: str = "") -> Markup:
+    instant = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    opened = Markup('<time datetime="{}" title="{}"{}>').format(
+        instant,
+        zoned(at),
+        Markup(f" {mark}" if mark else ""),  # noqa: S704 - constants of this module
+    )
+    return opened + text + Markup("</time>")

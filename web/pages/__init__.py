@@ -1,0 +1,1 @@
+"""The pages that people look at: one module a page, each adding its routes to the site."""

@@ -1,0 +1,75 @@
+"""The first page: is everything safe, what needs a person, where each account stands, what was just decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from database.connection import Row
+from domain.ledger import Exposure
+from web.pages.account_rows import URGENCY, AccountRow, AccountRows
+from web.pages.attention import AttentionReader
+
+if TYPE_CHECKING:
+    from web.pages.site import Site
+
+NEWEST = 8
+
+
+def add_overview(routes: Blueprint, site: Site) -> None:
+    """Add ``/``. A program, which does not ask for HTML, is told in JSON what this is."""
+    keys = site.settings.accounts
+    rows = AccountRows(site.settings, {key: site.tracker.rules_of(key) for key in keys})
+    attention = AttentionReader(site.settings, site.database, site.record)
+
+    def load() -> Mapping[str, Any]:
+        site.tracker.refresh(keys)
+        exposures = site.record.exposures(keys)
+        positions = site.record.positions()
+        accounts = [
+            rows.row(site.tracker.view(key), exposures.get(key, Exposure()), positions.get(key, ())) for key in keys
+        ]
+        return {
+            "accounts": accounts,
+            "worst_first": sorted(accounts, key=lambda row: URGENCY[row.standing.state]),
+            "figures": _figures(accounts),
+            "attention": attention.read(accounts),
+            "signals": [_with_summary(signal) for signal in site.record.newest_signals(limit=NEWEST)],
+            "webhook_secret": site.settings.webhook_secret is not None,
+            "origin": request.host_url.rstrip("/"),
+        }
+
+    @routes.get("/")
+    def overview() -> Response:
+        if request.accept_mimetypes.best_match(("application/json", "text/html")) == "application/json":
+            return jsonify(
+                service="prop-firm execution router",
+                mode="dry-run" if site.settings.dry_run else "live",
+                webhooks=["/api/automated-signals/webhook", "/api/live-signals", "/api/realtime-price"],
+                health="/health",
+            )
+        return site.frame.show("overview.html", load)
+
+
+def _figures(accounts: list[AccountRow]) -> dict[str, Any]:
+    """Return the age of the data over all accounts: how many are current, and the oldest of those that are."""
+    current = [row for row in accounts if row.figures_at is not None and not row.stale]
+    return {
+        "current": len(current),
+        "stale": sum(row.stale for row in accounts),
+        "oldest_at": min((row.figures_at for row in current if row.figures_at is not None), default=None),
+    }
+
+
+def _with_summary(signal: Row) -> Row:
+    """Return a signal with how many accounts approved it, of how many, and the rules of those that did not."""
+    verdicts = signal["verdicts"] or []
+    rules = [rule for verdict in verdicts for rule in verdict.get("blocked_by") or ()]
+    return {
+        **signal,
+        "approved": sum(verdict.get("approved") is True for verdict in verdicts),
+        "of": len(verdicts),
+        "rules": list(dict.fromkeys(rules)),
+    }

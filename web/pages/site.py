@@ -1,0 +1,60 @@
+"""The pages together: what each of them is made from, and the blueprint that has them all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint
+
+from account_engine.account_tracker import AccountTracker
+from config.settings import Settings
+from database.account_history import AccountHistory
+from database.connection import Database
+from database.page import PageRecord
+from web.assets import Assets
+from web.changes import ChangeFeed
+from web.pages.frame import Frame
+from web.pages.overview import add_overview
+from web.pages.status import StatusReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What pages read from. ``database``: one whose statements may take their time; ``clock`` gives the time in UTC."""
+
+    frame: Frame
+    settings: Settings
+    database: Database
+    record: PageRecord
+    tracker: AccountTracker
+    history: AccountHistory
+    clock: Callable[[], datetime]
+
+
+def page_routes(
+    settings: Settings,
+    database: Database,
+    tracker: AccountTracker,
+    feed: ChangeFeed,
+    *,
+    assets: Assets,
+    clock: Callable[[], datetime],
+    logger: logging.Logger,
+) -> Blueprint:
+    """Return the pages. Accounts are the routed ones of ``settings``."""
+    record = PageRecord(database)
+    site = Site(
+        frame=Frame(settings, feed, assets, StatusReader(settings, record), logger=logger),
+        settings=settings,
+        database=database,
+        record=record,
+        tracker=tracker,
+        history=AccountHistory(database),
+        clock=clock,
+    )
+    routes = Blueprint("pages", __name__, template_folder="../templates")
+    add_overview(routes, site)
+    return routes
