@@ -46,9 +46,16 @@ SELECT id, trade_id, event_type, 'SUCCESS', 200, body::jsonb, clock_timestamp() 
 """
 
 
-def serve_batch(cursor: Any, body: str, facts: str) -> int:
+def model(cursor: Any) -> tuple[str, str]:
+    """Return the body and the facts that every task gets."""
+    cursor.execute(MODEL)
+    (body, facts), *_ = cursor.fetchall()
+    return body, facts
+
+
+def serve_batch(cursor: Any, body: str, facts: str, limit: int = BATCH) -> int:
     """Claim a batch and finish it; return how many tasks it had."""
-    cursor.execute(CLAIM, {"limit": BATCH})
+    cursor.execute(CLAIM, {"limit": limit})
     ids = [row[0] for row in cursor.fetchall()]
     if ids:
         cursor.execute(RECORD, {"ids": ids, "bodies": [body] * len(ids), "facts": [facts] * len(ids)})
@@ -60,8 +67,7 @@ def main() -> None:
     connection = psycopg2.connect(sys.argv[1])
     connection.autocommit = True
     with connection.cursor() as cursor:
-        cursor.execute(MODEL)
-        (body, facts), *_ = cursor.fetchall()
+        body, facts = model(cursor)
         while True:
             if serve_batch(cursor, body, facts) == 0:
                 time.sleep(LOOK_SECONDS)
