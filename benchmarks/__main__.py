@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import account_feed, drain, fanout, latency, profile, send, webhook
+from benchmarks import account_feed, drain, fanout, latency, profile, send, webhook, workers
 from benchmarks.load import WrongAnswer
 from benchmarks.report import Benchmark, circumstances, keep, sections
 from benchmarks.stage import BrokenInvariant, Stage
@@ -22,6 +22,7 @@ BENCHMARKS = {
         account_feed.BENCHMARK,
         send.BENCHMARK,
         drain.BENCHMARK,
+        workers.BENCHMARK,
         webhook.BENCHMARK,
     )
 }
