@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
@@ -16,6 +17,10 @@ MINUS = "\N{MINUS SIGN}"
 CENT = Decimal("0.01")
 ZONE_COOKIE = "zone"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+# What stays in capitals when a code is read.
+SAID_AS = {"SL": "SL", "TP": "TP", "BE": "BE", "MFE": "MFE", "API": "API", "ENV": "environment"}
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|Z)", re.ASCII)
+_SECONDS = re.compile(r"(?<![\d.])(\d{3,}(?:\.\d+)?) s\b", re.ASCII)
 
 
 def dollars(amount: Decimal | None) -> str:
@@ -53,6 +58,13 @@ def percent(fraction: Decimal | None, places: int = 0) -> str:
     scaled = fraction * 100
     cut = scaled.quantize(Decimal(1).scaleb(-places), rounding="ROUND_DOWN")
     return f"{MINUS if cut < 0 else ''}{abs(cut):,.{places}f}%"
+
+
+def coarse(seconds: float) -> str:
+    """Return a duration in its largest unit, as an age is read: 42 s, 5 min, 2 h, 3 d."""
+    whole = max(int(seconds), 0)
+    units = ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"))
+    return next((f"{whole // large} {name}" for large, name in units if whole >= large), f"{whole} s")
 
 
 def span(seconds: Decimal | float | None) -> str:
@@ -106,15 +118,14 @@ def when(at: datetime | None) -> Markup:
     """Return a moment as an element: its time of day, the whole of it on hovering."""
     if at is None:
         return Markup(NONE)  # noqa: S704 - a constant
-    today = at.astimezone(viewer_zone()).date() == page_now().astimezone(viewer_zone()).date()
-    return _time(at, clock(at, seconds=True) if today else zoned(at))
+    return _time(at, _short(at))
 
 
 def ago(at: datetime | None) -> Markup:
     """Return how long ago a moment was, as an element that goes on counting."""
     if at is None:
         return Markup("never")
-    return _time(at, f"{span((page_now() - at).total_seconds())} ago", "data-ago")
+    return _time(at, f"{coarse((page_now() - at).total_seconds())} ago", "data-ago")
 
 
 def until(at: datetime | None) -> Markup:
@@ -125,8 +136,15 @@ def until(at: datetime | None) -> Markup:
 
 
 def words(code: object) -> str:
-    """Return a code as people read it: REDUCE_ONLY becomes Reduce only."""
-    return str(code).replace("_", " ").capitalize()
+    """Return a code as people read it: REDUCE_ONLY becomes Reduce only, EXIT_SL Exit SL."""
+    first, *others = (SAID_AS.get(word, word.lower()) for word in str(code).split("_"))
+    return " ".join([first[:1].upper() + first[1:], *others])
+
+
+def sentence(text: str) -> str:
+    """Return a sentence of the record with its moments on the viewer's clock and long ages in words."""
+    local = _MOMENT.sub(lambda found: _short(datetime.fromisoformat(found[0].replace("Z", "+00:00"))), text)
+    return _SECONDS.sub(lambda found: span(float(found[1])), local)
 
 
 def sign_class(amount: Decimal | None) -> str:
@@ -149,6 +167,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "ago": ago,
     "until": until,
     "words": words,
+    "sentence": sentence,
     "sign_class": sign_class,
 }
 
@@ -158,6 +177,11 @@ def install_formats(app: Flask) -> None:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
+
+
+def _short(at: datetime) -> str:
+    today = at.astimezone(viewer_zone()).date() == page_now().astimezone(viewer_zone()).date()
+    return clock(at, seconds=True) if today else zoned(at)
 
 
 def _two(whole: int, large: int, large_name: str, small: int, small_name: str) -> str:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from account_engine.account_view import AccountView
 from account_engine.forecast import losing_trades
-from account_engine.standing import AccountStanding, StandingState
+from account_engine.standing import AccountStanding
 from config.arming import Armed, arming
 from config.settings import Settings
 from domain.account import AccountKey
@@ -21,8 +21,6 @@ from domain.rule_set import AccountRules
 
 NOTHING = Decimal(0)
 HALF, QUARTER = Decimal("0.5"), Decimal("0.25")
-# What comes first in a list that is sorted by need.
-URGENCY = {state: place for place, state in enumerate(StandingState)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,8 +130,6 @@ def _of_accounts(accounts: Sequence[AccountRow]) -> Iterator[Item]:
             yield _of_account(row, Need.NOW, "Breached")
         elif state is StandingState.UNKNOWN:
             yield _of_account(row, Need.SOON if row.dry else Need.NOW, "Figures")
-        elif state is StandingState.HALTED:
-            yield _of_account(row, Need.SOON, "Paused")
 
 
 def _of_account(row: AccountRow, need: Need, kind: str) -> Item:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from database.connection import Row
 from domain.ledger import Exposure
-from web.pages.account_rows import URGENCY, AccountRow, AccountRows
+from web.pages.account_rows import AccountRow, AccountRows
 from web.pages.attention import AttentionReader
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ def add_overview(routes: Blueprint, site: Site) -> None:
         ]
         return {
             "accounts": accounts,
-            "worst_first": sorted(accounts, key=lambda row: URGENCY[row.standing.state]),
             "figures": _figures(accounts),
             "attention": attention.read(accounts),
             "signals": [_with_summary(signal) for signal in site.record.newest_signals(limit=NEWEST)],
@@ -64,12 +64,13 @@ def _figures(accounts: list[AccountRow]) -> dict[str, Any]:
 
 
 def _with_summary(signal: Row) -> Row:
-    """Return a signal with how many accounts approved it, of how many, and the rules of those that did not."""
+    """Return a signal with how many accounts approved it, of how many, and why others did not, commonest first."""
     verdicts = signal["verdicts"] or []
-    rules = [rule for verdict in verdicts for rule in verdict.get("blocked_by") or ()]
+    rules = Counter(rule for verdict in verdicts for rule in verdict.get("blocked_by") or ())
     return {
         **signal,
         "approved": sum(verdict.get("approved") is True for verdict in verdicts),
         "of": len(verdicts),
-        "rules": list(dict.fromkeys(rules)),
+        "is_exit": signal["lifecycle"].startswith("EXIT"),
+        "rules": [rule for rule, _ in rules.most_common()],
     }

@@ -86,7 +86,7 @@ async function refresh() {
   const wanted = heard.number;
   try {
     const answer = await fetch(location.pathname + location.search, {
-      headers: { [NUMBER]: `${heard.boot}:${wanted}` },
+      headers: { Accept: "text/html", [NUMBER]: `${heard.boot}:${wanted}` },
       cache: "no-store",
       signal: AbortSignal.timeout(10000),
     });

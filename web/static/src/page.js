@@ -6,7 +6,7 @@ const YEAR = 31536000;
 
 export function keep(name, value) {
   const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie = `${name}=${encodeURIComponent(value)}; Path=/; Max-Age=${YEAR}; SameSite=Lax${secure}`;
+  document.cookie = `${name}=${value}; Path=/; Max-Age=${YEAR}; SameSite=Lax${secure}`;
 }
 
 keep("zone", Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
