@@ -143,7 +143,7 @@ def words(code: object) -> str:
 
 def sentence(text: str) -> str:
     """Return a sentence of the record with its moments on the viewer's clock and long ages in words."""
-    local = _MOMENT.sub(lambda found: _short(datetime.fromisoformat(found[0].replace("Z", "+00:00"))), text)
+    local = _MOMENT.sub(lambda found: _short(datetime.fromisoformat(found[0])), text)
     return _SECONDS.sub(lambda found: span(float(found[1])), local)
 
 
