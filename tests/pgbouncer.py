@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.processes import free_port, wait_until
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+REQUIRED = os.environ.get("POOLER_REQUIRED") == "1"
 NEEDED = "there is no pgbouncer here; Debian has it in the package of that name"
 
 
