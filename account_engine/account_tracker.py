@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from account_engine.account_change import changed_event, with_days
-from account_engine.account_view import AccountView, Environment, best_day_share, view_of, with_peak
+from account_engine.account_view import AccountView, Environment, Laid, best_day_share, laid_over, view_of, with_peak
 from account_engine.alerts import Changes, changes
 from account_engine.consistency import ConsistencyStanding
 from account_engine.daily_history import DayRecord, PlatformDay
@@ -93,6 +93,7 @@ class AccountTracker:
             AccountKey, tuple[tuple[DayRecord, ...], tuple[PlatformDay, ...], ConsistencyStanding | None]
         ] = {}
         self._heard: dict[AccountKey, int] = {}
+        self._laid: dict[AccountKey, tuple[Known, Laid]] = {}
 
     def known(self, key: AccountKey) -> Known:
         """Return what is on record of an account, from the cache where it is there."""
@@ -232,15 +233,26 @@ class AccountTracker:
 
     def _view(self, key: AccountKey, known: Known) -> AccountView:
         rules = self._rules_of(key)
+        environment = self._environment_of(key)
         return view_of(
             key,
             known,
             rules,
-            self._environment_of(key),
+            environment,
             now=self._clock(),
             max_age=self._max_age,
             share=self._share(key, known, rules),
+            laid=self._laid_over(key, known, rules, environment),
         )
+
+    def _laid_over(self, key: AccountKey, known: Known, rules: AccountRules, environment: Environment) -> Laid:
+        # Between two changes of an account only its age moves.
+        cached = self._laid.get(key)
+        if cached is not None and cached[0] is known:
+            return cached[1]
+        laid = laid_over(known, rules, environment)
+        self._laid[key] = (known, laid)
+        return laid
 
     def _share(self, key: AccountKey, known: Known, rules: AccountRules) -> ConsistencyStanding | None:
         # Days change once a day, updates come several times a second: the share is worked out anew for new days only.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from account_engine.consistency import ConsistencyStanding, consistency
 from account_engine.daily_history import merge_history
@@ -49,6 +49,17 @@ class AccountView:
     tracked: Tracked
 
 
+# The account with figures laid over it, where they are from, and of when they are.
+Effective = tuple[Tracked, Source, datetime | None]
+
+
+class Laid(NamedTuple):
+    """An account under its rules, and with the best figures that hold until something of it changes."""
+
+    tracked: Tracked
+    effective: Effective
+
+
 def view_of(
     key: AccountKey,
     known: Known,
@@ -58,15 +69,18 @@ def view_of(
     now: datetime,
     max_age: Decimal,
     share: ConsistencyStanding | None = None,
+    laid: Laid | None = None,
 ) -> AccountView:
     """Return an account as of ``now``: override before platform before stored snapshot before environment.
 
     A figure that the better source does not have is taken from the next one. ``max_age`` in seconds: figures of a
     platform that are older are no longer its word but the last stored snapshot, and are stale. ``share`` is what
-    ``best_day_share`` says of the account's days.
+    ``best_day_share`` says of the account's days; ``laid``: what ``laid_over`` returned for the same account.
     """
-    tracked = under_rules(known.tracked, rules)
-    effective, source, figures_at = _effective(tracked, known, rules, environment, now)
+    if laid is None:
+        laid = laid_over(known, rules, environment)
+    tracked = laid.tracked
+    effective, source, figures_at = _overridden(tracked, known, rules, now) or laid.effective
     age = None if figures_at is None else Decimal(str(round(max((now - figures_at).total_seconds(), 0.0), 3)))
     if source in (Source.FIRM_API, Source.PLATFORM, Source.PROGRAM) and age is not None and age > max_age:
         source = Source.SNAPSHOT
@@ -122,19 +136,23 @@ def with_peak(tracked: Tracked, environment: Environment) -> Tracked:
     return replace(tracked, marks=replace(marks, intraday=Mark(value=peak, at=environment.read_at)), rule_digest=None)
 
 
-def _effective(
-    tracked: Tracked, known: Known, rules: AccountRules, environment: Environment, now: datetime
-) -> tuple[Tracked, Source, datetime | None]:
-    """Return the account with the best figures laid over it for this moment; nothing of it is kept."""
-    override = known.override
-    if override is not None and now < override.expires_at:
-        told = {name: figure for name, figure in override.figures.items() if name in FIGURES}
-        return _with(tracked, told, rules, now), Source.OVERRIDE, now
+def laid_over(known: Known, rules: AccountRules, environment: Environment) -> Laid:
+    """Return the account with the best figures laid over it that hold at any time; nothing of it is kept on record."""
+    tracked = under_rules(known.tracked, rules)
     if tracked.figures:
-        return tracked, tracked.source, tracked.observed_at
+        return Laid(tracked, (tracked, tracked.source, tracked.observed_at))
     if environment.figures:
-        return _with(tracked, environment.figures, rules, environment.read_at), Source.ENV, environment.read_at
-    return tracked, Source.NONE, None
+        at = environment.read_at
+        return Laid(tracked, (_with(tracked, environment.figures, rules, at), Source.ENV, at))
+    return Laid(tracked, (tracked, Source.NONE, None))
+
+
+def _overridden(tracked: Tracked, known: Known, rules: AccountRules, now: datetime) -> Effective | None:
+    override = known.override
+    if override is None or now >= override.expires_at:
+        return None
+    told = {name: figure for name, figure in override.figures.items() if name in FIGURES}
+    return _with(tracked, told, rules, now), Source.OVERRIDE, now
 
 
 def _with(tracked: Tracked, figures: Mapping[str, Decimal], rules: AccountRules, at: datetime) -> Tracked:
