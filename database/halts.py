@@ -47,7 +47,7 @@ class HaltRecord:
 
     def in_force(self) -> list[Halt]:
         """Return the halts that nobody has released."""
-        return [_halt(row) for row in self._database.run("halts_in_force")]
+        return [_halt(row) for row in self._database.run("halts_in_force", again=True)]
 
     def listed(self, *, limit: int) -> list[Row]:
         """Return halts in force, then past ones, the newest first, with what each has done at which account."""

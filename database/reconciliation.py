@@ -71,5 +71,5 @@ def out_of_sync(database: Database) -> dict[AccountKey, str]:
         AccountKey(row["firm_code"], row["program_id"]): (
             f"Its venue holds more {row['symbol']} than the order ledger says, since {row['since']:%Y-%m-%d %H:%M} UTC."
         )
-        for row in database.run("out_of_sync")
+        for row in database.run("out_of_sync", again=True)
     }
