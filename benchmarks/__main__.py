@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import account_feed, drain, fanout, latency, profile, send, webhook, workers
+from benchmarks import account_feed, drain, fanout, latency, profile, recovery, send, webhook, workers
 from benchmarks.load import WrongAnswer
 from benchmarks.report import Benchmark, circumstances, keep, sections
 from benchmarks.stage import BrokenInvariant, Stage
@@ -23,6 +23,7 @@ BENCHMARKS = {
         send.BENCHMARK,
         drain.BENCHMARK,
         workers.BENCHMARK,
+        recovery.BENCHMARK,
         webhook.BENCHMARK,
     )
 }
