@@ -41,9 +41,9 @@ LEAST_RATIOS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Rounds on the disk as it is and with the slow flush; tasks or jobs of a round, and those that warm up.
+    """Rounds on the disk as it is and with the slow flush; tasks or jobs of a round, and the tasks that warm up.
 
-    The slow ones get fewer jobs, so that a round of theirs takes seconds, too.
+    The queues get fewer jobs, so that a round of theirs takes seconds, too, and warm up with a tenth as many.
     """
 
     rounds: int
@@ -54,7 +54,7 @@ class Size:
     warm_up: int
 
 
-FULL = Size(rounds=5, slow_rounds=3, tasks=20_000, procrastinate_jobs=1500, pgqueuer_jobs=5000, warm_up=400)
+FULL = Size(rounds=5, slow_rounds=3, tasks=20_000, procrastinate_jobs=1000, pgqueuer_jobs=10_000, warm_up=400)
 SMALL = Size(rounds=1, slow_rounds=1, tasks=300, procrastinate_jobs=40, pgqueuer_jobs=100, warm_up=40)
 
 
@@ -81,13 +81,13 @@ def measure(stage: Stage, size: Size) -> DrainResult:
     """Measure all systems by turns, each round in a database of its own. Raises WrongAnswer or BrokenInvariant."""
     left_out = [] if REFERENCES_PYTHON.exists() else list(PROGRAMS)
     if left_out:
-        print(f"  not installed and left out (`make references` installs them): {', '.join(left_out)}", flush=True)
+        print(f"  not installed and left out (`make references` installs them): {'; '.join(left_out)}", flush=True)
     model_database(stage, MODEL)
     jobs = {PROCRASTINATE: size.procrastinate_jobs, PSYCOPG: size.pgqueuer_jobs, ASYNCPG: size.pgqueuer_jobs}
 
     def systems(names: Sequence[str]) -> list[System]:
         ours = [service(stage, size.tasks, size.warm_up), bare(stage, size.tasks, size.warm_up)]
-        return ours + [queue(stage, name, jobs[name], size.warm_up) for name in names if name not in left_out]
+        return ours + [queue(stage, name, jobs[name], jobs[name] // 10) for name in names if name not in left_out]
 
     every, slower = systems(list(PROGRAMS)), systems([PROCRASTINATE])
     _run(stage, every, size.rounds, AS_IT_IS)
@@ -140,7 +140,7 @@ def section(kept: dict[str, Any]) -> list[str]:
         "",
     ]
     if kept["left_out"]:
-        lines += [f"Not installed and left out (`make references` installs them): {', '.join(kept['left_out'])}.", ""]
+        lines += [f"Not installed and left out (`make references` installs them): {'; '.join(kept['left_out'])}.", ""]
     return [*lines, *DEMANDS, *(_demand(disks, *least) for least in LEAST_RATIOS if least[1] in disks[least[0]])]
 
 
