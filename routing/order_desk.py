@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from database.connection import Database
+from database.connection import ConnectionLost, Database
 from database.orders import OrderLedger, exposures, lock_accounts, open_trades
 from database.queue import Result, Task, TaskQueue
 from domain.account import AccountKey
@@ -59,15 +59,27 @@ class OrderDesk:
     def decide(self, tasks: Sequence[Task], decide: Decide, result_of: Callable[[Task, Processed], Result]) -> Decided:
         """Decide tasks in their order and commit all of it together. A task that fails is left to the caller.
 
-        Raises DatabaseUnavailable, and StatementRefused where PostgreSQL refuses a row: nothing is written then.
+        When the connection is lost in the middle they are decided once more. What was committed all the same is
+        finished by then: it counts as lost, and no leg of it is planned again. Raises DatabaseUnavailable, and
+        StatementRefused where PostgreSQL refuses a row: nothing is written then.
         """
-        decided = Decided()
         # Read before the transaction begins: its first use asks the database on a connection of its own.
         _ = self._ledger.identity
         if not self._known:
             # An account without its row cannot be locked.
             self._ledger.know(self._live)
             self._known = True
+        try:
+            decided = self._decide_together(tasks, decide, result_of)
+        except ConnectionLost:
+            decided = self._decide_together(tasks, decide, result_of)
+        self._planned()
+        return decided
+
+    def _decide_together(
+        self, tasks: Sequence[Task], decide: Decide, result_of: Callable[[Task, Processed], Result]
+    ) -> Decided:
+        decided = Decided()
         with self._database.transaction() as transaction:
             view, seen = LedgerView(), None
             if any(task.event_type is TaskEvent.ENTRY for task in tasks):
@@ -90,5 +102,4 @@ class OrderDesk:
                 elif task.id in decided.done:
                     decided.lost.append(task)
         decided.named = [result.named for result in results]
-        self._planned()
         return decided
