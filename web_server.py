@@ -19,6 +19,7 @@ from account_engine.account_change import is_of_account
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from database.account_history import AccountHistory
+from database.announcer import Announcer
 from database.connection import Database
 from database.events import EventListener
 from database.logins import LoginRecord
@@ -89,7 +90,8 @@ class Service:
             statement_timeout=WEBHOOK_STATEMENT_SECONDS,
             name="execution-router-web",
         )
-        self.store = SignalStore(self.database)
+        self._announcer = Announcer(opened.url, logger=self.logger)
+        self.store = SignalStore(self.database, self._announcer.announce)
         self.states = tracked_accounts(settings, self.database)
         self._router_database = Database(opened.url, size=5, name="execution-router-worker")
         # Connections of their own: a person who halts must not wait behind the orders that he wants to stop.
@@ -169,6 +171,7 @@ class Service:
 
         Raises StartRefused where a promise would not hold; found only later, router and listener do not start.
         """
+        self._announcer.start()
         self._starter.start()
         self._starter.join(timeout=5.0)
         if self._refused is not None:
@@ -179,6 +182,8 @@ class Service:
         """Finish the task in hand, give back the rest, close everything; a second call does nothing."""
         if not self._stopping.is_set():
             self._stopping.set()
+            # First: nothing comes in any more, and what waits for the router may take its time.
+            self._announcer.stop()
             self.router.stop()
             self._keeper.stop()
             self._heartbeat.stop()

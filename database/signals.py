@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from database.announcer import Announce, announce_at_once
 from database.connection import Database, Row, Transaction
 from database.group_commit import GroupCommit
 from domain.json_text import json_text
@@ -45,10 +47,14 @@ class Stored:
 
 
 class SignalStore:
-    """Writes what came in. Every method raises DatabaseUnavailable when nothing could be stored."""
+    """Writes what came in. Every method raises DatabaseUnavailable when nothing could be stored.
 
-    def __init__(self, database: Database) -> None:
+    ``announce`` gets the events of what was stored, after its commit; without it they are told in the caller's thread.
+    """
+
+    def __init__(self, database: Database, announce: Announce | None = None) -> None:
         self._database = database
+        self._announce = announce_at_once(database, logging.getLogger(__name__)) if announce is None else announce
         self._group: GroupCommit[Row, Row] = GroupCommit(self._store_together)
 
     def store(
@@ -72,6 +78,8 @@ class SignalStore:
 
     def _store_together(self, signals: dict[Hashable, Row]) -> dict[Hashable, Row]:
         rows = self._database.run("store_signals", again=True, signals=_together(list(signals.values())))
+        if rows:
+            self._announce([row["event"] for row in rows])
         return {row["event_key"]: row for row in rows}
 
     def store_live(self, live: LiveSignal, *, raw_body: str) -> Stored:
@@ -83,10 +91,11 @@ class SignalStore:
             transaction.rows("lock_unnamed_content", content=live.unnamed)
             signal = _earlier(transaction, live)
             stored = transaction.row("store_signals", signals=_together([_values(signal, source, raw_body, None)]))
-            if stored is not None:
-                return _accepted(signal, stored)
-            known = transaction.rows("signal_of_event", event_key=signal.event_key)
-        return _known(signal, known[0])
+            known = [] if stored is not None else transaction.rows("signal_of_event", event_key=signal.event_key)
+        if stored is None:
+            return _known(signal, known[0])
+        self._announce([stored["event"]])
+        return _accepted(signal, stored)
 
     def keep_price(self, update: PriceUpdate, *, symbol: str) -> bool:
         """Keep a price (points) unless a newer one is known; return whether it became the last price."""

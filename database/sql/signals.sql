@@ -1,6 +1,7 @@
 -- name: store_signals
--- Signals, tasks and wake-ups in one statement, so that all of them are stored or none. An event that is already there
--- comes back without a row. Within the statement a trade is known by an entry that stands before it.
+-- Signals and tasks in one statement, so that both are stored or none. An event that is already there comes back without
+-- a row. Within the statement a trade is known by an entry that stands before it. What is told of it comes back as text:
+-- a NOTIFY here would make every writer wait for the flush of the one before.
 WITH given AS MATERIALIZED (
     SELECT *
     FROM ROWS FROM (json_to_recordset(%(signals)s::json) AS (
@@ -37,11 +38,15 @@ WITH given AS MATERIALIZED (
     WHERE s.task_id IS NOT NULL
 )
 SELECT id AS signal_id, event_key, task_id, unknown_trade,
-       pg_notify('router_events', json_build_object(
+       json_build_object(
            'event', 'signal_stored', 'signal_id', id, 'task_id', task_id, 'trade_id', trade_id,
            'lifecycle', lifecycle, 'symbol', symbol, 'direction', direction, 'unknown_trade', unknown_trade,
-           'received_at', received_at)::text)
+           'received_at', received_at)::text AS event
 FROM signal
+
+-- name: announce
+SELECT count(pg_notify('router_events', e.event)) AS told
+FROM unnest(%(events)s::text[]) AS e (event)
 
 -- name: signal_of_event
 SELECT id AS signal_id, task_id, content_digest, unknown_trade, raw_body
