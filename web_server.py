@@ -31,6 +31,7 @@ from routing.account_keeper import AccountKeeper
 from routing.heap import settle_heap
 from routing.heartbeat import Heartbeat
 from routing.tracked_accounts import tracked_accounts, tracker_of, utc_now
+from routing.what_if import WhatIf
 from web.accounts import account_routes
 from web.assets import Assets
 from web.banner import banner
@@ -46,7 +47,6 @@ from web.enqueue import (
     handle_mfe_update,
 )
 from web.errors import install_error_answers
-from web.formats import install_formats
 from web.health import health_routes
 from web.intake import Intake
 from web.live import LiveFeed
@@ -55,6 +55,7 @@ from web.orders import order_routes
 from web.pages.gate import may_listen
 from web.pages.site import page_routes
 from web.sessions import install_sessions
+from web.template_words import install_template_words
 from web.webhooks import webhook_routes
 
 __all__ = [
@@ -153,11 +154,12 @@ class Service:
                 tracker_of(self.states),
                 self._changes,
                 assets=assets,
+                facts_of=WhatIf(self.settings, self.states, self._page_database, self.router.connectors).facts,
                 clock=utc_now,
                 logger=self.logger,
             )
         )
-        install_formats(app)
+        install_template_words(app)
         app.register_blueprint(health_routes(self.settings, self.database, router_alive=self.router.is_alive))
         app.register_blueprint(login_routes(self._doorkeeper, self.logger))
         install_error_answers(app, self.logger)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 
 from database.connection import Database, Row
 from database.orders import exposures
@@ -24,6 +25,15 @@ class PageRecord:
         """Return what is open or pending on each account as of now; a decision asks under the accounts' locks."""
         with self._database.transaction() as transaction:
             return exposures(transaction, accounts)
+
+    def exposure(self, account: AccountKey) -> Exposure:
+        """Return what is open or pending on one account as of now."""
+        return self.exposures([account]).get(account, Exposure())
+
+    def usual_distance(self) -> Decimal | None:
+        """Return the points to the stop of the newest entry, None where there was none."""
+        rows = self._database.run("newest_distance", again=True)
+        return rows[0]["distance"] if rows else None
 
     def positions(self) -> Mapping[AccountKey, list[Row]]:
         """Return what each account holds by the ledger, a row a contract."""

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Flask, g, request
-from jinja2 import StrictUndefined
+from flask import g, request
 from markupsafe import Markup
 
 NONE = "\N{EN DASH}"
@@ -170,13 +169,6 @@ FILTERS: dict[str, Callable[..., object]] = {
     "sentence": sentence,
     "sign_class": sign_class,
 }
-
-
-def install_formats(app: Flask) -> None:
-    """Give the templates these filters; a name that is not known is an error and never an empty place."""
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(FILTERS)
 
 
 def _short(at: datetime) -> str:

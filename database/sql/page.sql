@@ -68,3 +68,11 @@ SELECT COALESCE((SELECT json_agg(u ORDER BY u.id) FROM (
        COALESCE((SELECT json_agg(a ORDER BY a.firm_code, a.program_id) FROM (
            SELECT firm_code, program_id, reconciled_at, reconcile_error
            FROM order_accounts WHERE reconcile_error IS NOT NULL) a), '[]') AS not_compared
+
+-- name: newest_distance
+-- Of the newest signals alone: an entry of long ago says little, and nothing else may be looked through for it.
+SELECT abs(entry_price - stop_loss) AS distance
+FROM (SELECT * FROM automated_signals ORDER BY id DESC LIMIT 200) s
+WHERE lifecycle = 'ENTRY' AND entry_price <> stop_loss
+ORDER BY id DESC
+LIMIT 1

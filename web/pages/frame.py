@@ -36,6 +36,8 @@ NAVIGATION = (
     ("pages.search", "Search"),
     ("pages.configuration", "Configuration"),
 )
+# What ``load`` may raise; every other error is a fault of ours.
+TOLD = (InvalidSignal, NotKnown, Refused, DatabaseUnavailable, StatementRefused)
 THEMES = frozenset({"dark", "light"})
 
 Load = Callable[[], Mapping[str, Any]]
@@ -61,15 +63,23 @@ class Frame:
             if away is not None:
                 return away if away.status_code == 303 else self._trouble("Not for everybody", 403, "refused.html")
             return self._live(template, load) if NUMBER_HEADER in request.headers else self._whole(template, load)
-        except InvalidSignal as error:
-            return self._trouble("That cannot be read", 400, problems=error.problems)
-        except NotKnown as error:
-            return self._trouble("Not found", 404, message=f"{error}.")
-        except Refused as refused:
-            return self._trouble("Not found", refused.status_code, message=refused.message)
-        except (DatabaseUnavailable, StatementRefused) as error:
-            self._logger.error("A page could not be read: %s", error, extra={"event": "page_failed"})
-            return self._trouble("The database does not answer", 503, "away.html")
+        except TOLD as error:
+            return self._told(error)
+        except Exception:
+            self._logger.exception("A page failed", extra={"event": "page_failed"})
+            return self._trouble("That went wrong on our side", 500, message="The service's log has the reason.")
+
+    def _told(self, error: Exception) -> Response:
+        match error:
+            case InvalidSignal():
+                return self._trouble("That cannot be read", 400, problems=error.problems)
+            case NotKnown():
+                return self._trouble("Not found", 404, message=f"{error}.")
+            case Refused():
+                return self._trouble("Not found", error.status_code, message=error.message)
+            case _:
+                self._logger.error("A page could not be read: %s", error, extra={"event": "page_failed"})
+                return self._trouble("The database does not answer", 503, "away.html")
 
     def _whole(self, template: str, load: Load) -> Response:
         number = self._feed.number

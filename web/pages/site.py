@@ -16,14 +16,20 @@ from database.connection import Database
 from database.page import PageRecord
 from web.assets import Assets
 from web.changes import ChangeFeed
+from web.pages.account import add_account
+from web.pages.configuration import add_configuration
 from web.pages.frame import Frame
 from web.pages.overview import add_overview
 from web.pages.status import StatusReader
+from web.pages.what_if import FactsOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What pages read from. ``database``: one whose statements may take their time; ``clock`` gives the time in UTC."""
+    """What pages read from. ``database``: one whose statements may take their time; ``clock`` gives the time in UTC.
+
+    ``facts_of`` gathers what an entry of one account would be decided from now.
+    """
 
     frame: Frame
     settings: Settings
@@ -31,6 +37,7 @@ class Site:
     record: PageRecord
     tracker: AccountTracker
     history: AccountHistory
+    facts_of: FactsOf
     clock: Callable[[], datetime]
 
 
@@ -41,6 +48,7 @@ def page_routes(
     feed: ChangeFeed,
     *,
     assets: Assets,
+    facts_of: FactsOf,
     clock: Callable[[], datetime],
     logger: logging.Logger,
 ) -> Blueprint:
@@ -53,8 +61,11 @@ def page_routes(
         record=record,
         tracker=tracker,
         history=AccountHistory(database),
+        facts_of=facts_of,
         clock=clock,
     )
     routes = Blueprint("pages", __name__, template_folder="../templates")
     add_overview(routes, site)
+    add_account(routes, site)
+    add_configuration(routes, site)
     return routes

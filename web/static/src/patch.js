@@ -1,6 +1,11 @@
 // Makes what is shown equal to what was fetched, changing only what differs: focus, selection, scroll and whatever is
 // open stay as they are. Elements are matched by data-key or id, others by their place.
-const KEPT = new Set(["open", "data-arrived"]);
+// What a script has added is left alone: these attributes, and elements with data-kept.
+const KEPT = new Set(["open", "data-arrived", "data-moves"]);
+
+function isKept(node) {
+  return node.nodeType === Node.ELEMENT_NODE && "kept" in node.dataset;
+}
 
 function keyOf(node) {
   return node.nodeType === Node.ELEMENT_NODE ? node.dataset.key || node.id || "" : "";
@@ -23,6 +28,7 @@ function patchChildren(old, fresh) {
   }
   let place = old.firstChild;
   for (const wanted of [...fresh.childNodes]) {
+    while (place && isKept(place)) place = place.nextSibling;
     const key = keyOf(wanted);
     const match = key ? keyed.get(key) : place && !keyOf(place) && place.nodeName === wanted.nodeName ? place : null;
     if (match) {
@@ -37,7 +43,7 @@ function patchChildren(old, fresh) {
   }
   while (place) {
     const next = place.nextSibling;
-    place.remove();
+    if (!isKept(place)) place.remove();
     place = next;
   }
 }
