@@ -51,6 +51,8 @@ def test_stored_finished_and_verdicts_are_heard(
             with worker_process(database_url, tmp_path / "worker.log", FTMO_1_DAY_PL="-1000"):
                 wait_until(lambda: len(listener.of("verdict")) == 2, what="two verdicts")
         wait_until(lambda: len(listener.of("verdict")) == 2, what="two verdicts")
+        # Told after its commit, so it may come behind what a quick router tells.
+        wait_until(lambda: bool(listener.of("signal_stored")), what="the stored signal")
         [stored] = listener.of("signal_stored")
         [finished] = listener.of("task_finished")
         listener.client.disconnect()
