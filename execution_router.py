@@ -126,6 +126,10 @@ class ExecutionRouter:
         """Return whether the thread serves the queue."""
         return self._worker is not None and self._worker.is_alive()
 
+    def is_busy(self) -> bool:
+        """Return whether more waits than the router takes at a time."""
+        return self._worker is not None and self._worker.is_busy()
+
     def handle_entry_signal(self, signal: Mapping[str, Any]) -> dict[str, Any]:
         """Record an entry, decide it at once and return the result. Raises InvalidSignal for a body that is none."""
         return self._handle({"event_type": "ENTRY", **signal})
@@ -257,7 +261,7 @@ def main() -> int:
         tracker.forget()
         router.wake()
 
-    keeper = AccountKeeper(settings, opened.direct_url, tracker, router.connectors, logger)
+    keeper = AccountKeeper(settings, opened.direct_url, tracker, router.connectors, logger, busy=router.is_busy)
     listener = EventListener(opened.direct_url, on_event=on_event, on_connect=on_connect, logger=logger)
     heartbeat = Heartbeat(settings, database, kind="WORKER", routes=router.is_alive, logger=logger)
     router.start(keeper.leadership)

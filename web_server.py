@@ -102,7 +102,14 @@ class Service:
         self._intake = Intake(settings, self.store, self.logger)
         self.router = router_of(settings, self._router_database, self.states, self._intake.is_crowded)
         tracker = tracker_of(self.states)
-        self._keeper = AccountKeeper(settings, opened.direct_url, tracker, self.router.connectors, self.logger)
+        self._keeper = AccountKeeper(
+            settings,
+            opened.direct_url,
+            tracker,
+            self.router.connectors,
+            self.logger,
+            busy=self.router.is_busy,
+        )
         # And a page that is slow to read must hold up neither.
         self._page_database = Database(opened.url, size=4, statement_timeout=10.0, name="execution-router-page")
         # A page whose server has stopped answering, or is gone without a word, finds out within ten seconds.

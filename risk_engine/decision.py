@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from account_engine.standing import AccountStanding
 from config.contracts import ContractTerms
@@ -89,16 +89,14 @@ class EntryFacts:
     max_signal_age: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(NamedTuple):
     """One check's no: its rule code and its sentence."""
 
     rule: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approved:
+class Approved(NamedTuple):
     """The account trades ``contracts`` of ``contract``; every check said yes.
 
     ``order`` is the entry as this account trades it: of an account that trades micros, the micro and its count.
@@ -111,8 +109,7 @@ class Approved:
     contract: Contract | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
+class Rejected(NamedTuple):
     """The account does not trade. ``contracts`` is what the size would have been; ``order`` as in ``Approved``."""
 
     account: AccountKey
@@ -124,8 +121,7 @@ class Rejected:
 Verdict = Approved | Rejected
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountDecision:
+class AccountDecision(NamedTuple):
     """A verdict, with what an account in dry-run would besides be refused for if it were live."""
 
     verdict: Verdict

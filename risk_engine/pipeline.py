@@ -6,9 +6,9 @@ Exits and MFE updates have no checks: an exit always passes, an update is only i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from account_engine import check_order_enforcement
 from account_engine.order_enforcement import enforcement_answer
@@ -66,8 +66,7 @@ def order_size(requested: int | None, sized: int | None) -> int:
     return max(min(known, default=0), 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
+class _Checked(NamedTuple):
     sizing: ProgramSizingResult
     breach: CheckResult
     enforcement: dict[str, Any]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from config.contracts import contract_of
 from config.instruments import InstrumentBook
@@ -15,8 +16,7 @@ from domain.rules import Rule
 from risk_engine.decision import AccountFacts, EntryFacts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traded:
+class Traded(NamedTuple):
     """``contract`` is None where none is known. ``findings`` refuse in dry-run too, ``live_findings`` only live."""
 
     order: EntryOrder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from account_engine.account_tracker import AccountTracker
 from config.settings import Settings
@@ -16,7 +16,10 @@ from routing.tracked_accounts import utc_now
 
 
 class AccountKeeper:
-    """Clock and poller of the routed accounts and the audit's sealer; one process on the database leads at a time."""
+    """Clock and poller of the routed accounts and the audit's sealer; one process on the database leads at a time.
+
+    ``busy`` says whether the router of this process has a long queue: sealing waits then.
+    """
 
     def __init__(
         self,
@@ -25,6 +28,8 @@ class AccountKeeper:
         tracker: AccountTracker,
         connectors: Mapping[AccountKey, StatusSource],
         logger: logging.Logger,
+        *,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self.leadership = Leadership(url, logger=logger)
         self._clock = AccountClock(tracker, settings.accounts, self.leadership, logger=logger)
@@ -36,7 +41,7 @@ class AccountKeeper:
             clock=utc_now,
             logger=logger,
         )
-        self._sealer = AuditSealer(url, self.leadership, logger=logger)
+        self._sealer = AuditSealer(url, self.leadership, logger=logger, busy=busy)
 
     def start(self) -> None:
         """Start all three; a second call does nothing while they run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from database.audit_chain import BATCH, AuditChain
 from database.connection import Database, DatabaseUnavailable
@@ -11,15 +12,28 @@ from routing.leader_loop import LeaderLoop, Leads
 
 # Whoever keeps the logs elsewhere has a witness of the chain there.
 HEAD_LOGGED_SECONDS = 3600.0
+# How long a router that is busy is left alone. The check calls an event overdue after a minute.
+LONGEST_WAIT_SECONDS = 20.0
 
 
 class AuditSealer:
     """Seals once in ``interval`` seconds and when it stops, over one connection of its own.
 
-    Leading only saves doubled work: two that seal at the same moment wait for each other in the database.
+    Leading only saves doubled work: two that seal at the same moment wait for each other in the database. While this
+    process is ``busy`` with a long queue, sealing waits, up to 20 s.
     """
 
-    def __init__(self, url: str, leadership: Leads, *, interval: float = 1.0, logger: logging.Logger) -> None:
+    def __init__(
+        self,
+        url: str,
+        leadership: Leads,
+        *,
+        interval: float = 1.0,
+        logger: logging.Logger,
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._busy = busy
+        self._sealed_at = time.monotonic()
         self._database = Database(url, size=1, name="execution-router-audit")
         self._chain = AuditChain(self._database)
         self._leadership = leadership
@@ -51,8 +65,12 @@ class AuditSealer:
 
     def tick(self) -> None:
         """Seal what there is; once told to stop, at most one more batch. Raises DatabaseUnavailable."""
+        waited = time.monotonic() - self._sealed_at
+        if waited < LONGEST_WAIT_SECONDS and self._busy() and not self._loop.stopping.is_set():
+            return
         while self._chain.seal() == BATCH and not self._loop.stopping.is_set():
             pass
+        self._sealed_at = time.monotonic()
         if time.monotonic() >= self._head_due:
             head = self._chain.head()
             self._head_due = time.monotonic() + HEAD_LOGGED_SECONDS

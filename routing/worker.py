@@ -48,6 +48,7 @@ class QueueWorker:
         # Where accounts trade live a batch holds their locks: it stays as small as it was set.
         self._sizes = (batch_size, batch_size if desk is not None else MOST_TIMES * batch_size)
         self._size = batch_size
+        self._busy = False
         self._logger = logger
         self._give_way = give_way
         self._stopping = threading.Event()
@@ -90,6 +91,10 @@ class QueueWorker:
         """Return whether the loop runs."""
         return bool(self._threads) and self._threads[0].is_alive()
 
+    def is_busy(self) -> bool:
+        """Return whether more waited at the last look than a batch takes."""
+        return self._busy
+
     def serve_one(self, task_id: int) -> Processed | None:
         """Claim and serve this task in the caller's thread; None where it cannot be claimed."""
         tasks = self._queue.claim(1, only=task_id)
@@ -131,7 +136,8 @@ class QueueWorker:
     def _serve_once(self) -> bool:
         self._take_back_expired()
         tasks = self._queue.claim(self._size)
-        if len(tasks) == self._size and not self._give_way():
+        self._busy = len(tasks) == self._size
+        if self._busy and not self._give_way():
             self._size = min(2 * self._size, self._sizes[1])
             self._server.serve_behind(tasks)
             return True
