@@ -24,8 +24,8 @@ from database.queue import TaskQueue
 from database.signals import SignalStore, StoreOutcome
 from database.startup import StartRefused, open_database, prepare_schema
 from routing.account_keeper import AccountKeeper
-from routing.heap import settle_heap
 from routing.heartbeat import Heartbeat
+from routing.interpreter import settle_heap, take_short_turns
 from routing.leader_loop import Leads
 from routing.parts import router_parts
 from routing.retry import RetryPolicy
@@ -269,6 +269,7 @@ def main() -> int:
     keeper.start()
     heartbeat.start()
     settle_heap()
+    take_short_turns()
     stopping.wait()
     heartbeat.stop()
     router.stop()

@@ -28,8 +28,8 @@ from database.signals import SignalStore
 from database.startup import OpenedDatabase, StartRefused, open_database, prepare_schema
 from execution_router import router_of
 from routing.account_keeper import AccountKeeper
-from routing.heap import settle_heap
 from routing.heartbeat import Heartbeat
+from routing.interpreter import settle_heap
 from routing.tracked_accounts import tracked_accounts, tracker_of, utc_now
 from routing.what_if import WhatIf
 from web.accounts import account_routes

@@ -15,7 +15,7 @@ from benchmarks.tables import DEMANDS, demand_row, latencies, ms
 from config.settings import Settings
 from database.connection import Database
 from database.queue import TaskQueue
-from routing.heap import settle_heap
+from routing.interpreter import settle_heap
 from routing.parts import router_parts
 from routing.retry import RetryPolicy
 from routing.task_server import TaskServer
