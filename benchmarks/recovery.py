@@ -11,63 +11,43 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
+from benchmarks.cut_connections import PATIENCE_SECONDS, Cuts, Cutter, check_decided_once, logged
 from benchmarks.figures import Spread
 from benchmarks.load import alert
 from benchmarks.mixed_tasks import MixedTasks, wait_until_none_is_left
 from benchmarks.report import Benchmark
 from benchmarks.stage import BrokenInvariant, Stage, Tables
 from benchmarks.tables import DEMANDS, demand_row, spread
-from tests.processes import Web, wait_until, web_process, worker_process
+from tests.live import live_entry, live_environment, tradovate
+from tests.processes import wait_until, web_process, worker_process
 
 ONE_PROCESS = "router in the web process"
 TWO_PROCESSES = "web process and a worker process"
+LIVE = "router in the web process, live account"
 MOST_SECONDS_AFTER_KILL = 15.0
 MOST_SECONDS_AFTER_CUT = 3.0
-PATIENCE_SECONDS = 60.0
 # Long enough for the server to end what it was doing for a process that stands still.
 SETTLE_SECONDS = 0.05
 HELD = "SELECT id FROM execution_tasks WHERE status = 'PROCESSING' AND worker LIKE '%%:' || %(pid)s || ':%%'"
-IN_HAND = "SELECT id FROM execution_tasks WHERE status = 'PROCESSING'"
-CUT = """
-    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-"""
-# Seconds of the wall clock, in which this process reads its own, too: PostgreSQL runs on this machine.
-LOGGED = """
-    SELECT extract(epoch FROM created_at)::float FROM execution_logs
-    WHERE task_id = ANY (%(task_ids)s) AND status = 'SUCCESS' AND created_at > to_timestamp(%(since)s)
-    ORDER BY 1
-"""
-# How often each task was decided, how many were not, and what failed for another reason than a lost worker.
-RECORD = """
-    SELECT count(*), count(*) FILTER (WHERE t.status = 'SUCCESS' AND l.decided = 1),
-           count(*) FILTER (WHERE l.decided > 1),
-           (SELECT count(*) FROM execution_logs WHERE status <> 'SUCCESS'
-                AND response_body ->> 'error' NOT LIKE '%%did not finish before its lease ended')
-    FROM execution_tasks t
-    LEFT JOIN (SELECT task_id, count(*) AS decided FROM execution_logs WHERE status = 'SUCCESS' GROUP BY task_id) l
-      ON l.task_id = t.id
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
     """Workers that are killed, cuts of each kind, entries that are stored at once to keep everybody busy.
 
-    ``lease``: TASK_LEASE_SECONDS, None for the default.
+    ``live_entries``: the same where they go to a venue. ``lease``: TASK_LEASE_SECONDS, None for the default.
     """
 
     kills: int
     cuts: int
     entries: int
+    live_entries: int
     lease: str | None
 
 
-FULL = Size(kills=5, cuts=7, entries=300, lease=None)
-SMALL = Size(kills=1, cuts=1, entries=60, lease="1")
+FULL = Size(kills=5, cuts=7, entries=300, live_entries=25, lease=None)
+SMALL = Size(kills=1, cuts=1, entries=60, live_entries=10, lease="1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,53 +59,25 @@ class Killed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cuts:
-    """Seconds from a cut, at which the next signal is sent, to that signal's log; ``refused``: answers that said no.
-
-    ``in_hand``: to the last log of what was in hand at the cut, ``tasks`` by cut; None where nothing ever was.
-    """
-
-    seconds: Spread
-    refused: int
-    in_hand: Spread | None
-    tasks: list[int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryResult:
-    """``cuts`` by deployment and what the processes were doing."""
+    """``cuts`` by deployment and what the processes were doing; ``live_orders``: how many the venue was sent."""
 
     size: Size
     killed: Killed
     cuts: dict[str, Cuts]
+    live_orders: int
 
 
 def measure(stage: Stage, size: Size) -> RecoveryResult:
-    """Kill workers, then cut connections. Raises BrokenInvariant where a task was decided twice or never."""
+    """Kill workers, then cut connections. Raises BrokenInvariant where a task or an order was doubled or lost."""
     killed = _kills(stage, size)
-    cuts = {**_cuts(stage, size, ONE_PROCESS, "recovery_one"), **_cuts(stage, size, TWO_PROCESSES, "recovery_two")}
-    return RecoveryResult(size=size, killed=killed, cuts=cuts)
-
-
-def _cuts(stage: Stage, size: Size, deployment: str, name: str) -> dict[str, Cuts]:
-    tables = stage.database(name)
-    tasks = MixedTasks(tables, 1)
-    stored = 0
-
-    def work() -> None:
-        nonlocal stored
-        stored += tasks.store_entries(f"WORK_{stored}", size.entries)
-
-    with ExitStack() as processes:
-        router = "true" if deployment == ONE_PROCESS else "false"
-        web = processes.enter_context(web_process(tables.url, stage.log(name), ROUTER_ENABLED=router))
-        if deployment == TWO_PROCESSES:
-            processes.enter_context(worker_process(tables.url, stage.log(f"{name}_worker")))
-        cutter = Cutter(tables, web)
-        idle = cutter.cut(size.cuts, "IDLE")
-        busy = cutter.cut(size.cuts, "BUSY", before=work)
-    _check(tables, 2 * (size.cuts + 1) + stored)
-    return {f"{deployment}, idle": idle, f"{deployment}, at work": busy}
+    live, live_orders = _live_cuts(stage, size)
+    return RecoveryResult(
+        size=size,
+        killed=killed,
+        cuts={**_cuts(stage, size, ONE_PROCESS), **_cuts(stage, size, TWO_PROCESSES), **live},
+        live_orders=live_orders,
+    )
 
 
 def _kills(stage: Stage, size: Size) -> Killed:
@@ -146,16 +98,16 @@ def _kills(stage: Stage, size: Size) -> Killed:
             held: list[int] = []
             while not held:
                 if tables.unfinished() < size.entries:
-                    stored += tasks.store_entries(f"KILL_{number}_{stored}", size.entries)
+                    stored += tasks.store_entries(f"KILL_{stored}", size.entries)
                 stood_still = time.time()
                 held = _stopped_with(tables, worker)
             worker.kill()
             victims.append((stood_still, held))
             print(f"  worker {number + 1} of {size.kills} killed with {len(held)} tasks in hand", flush=True)
         wait_until_none_is_left(tables, PATIENCE_SECONDS)
-    _check(tables, stored)
+    check_decided_once(tables, stored)
     return Killed(
-        seconds=Spread.of([_logged(tables, held, since=moment)[-1] for moment, held in victims]),
+        seconds=Spread.of([logged(tables, held, since=moment)[-1] for moment, held in victims]),
         tasks=[len(held) for _, held in victims],
     )
 
@@ -171,95 +123,75 @@ def _stopped_with(tables: Tables, worker: subprocess.Popen[bytes]) -> list[int]:
     return held
 
 
-class Cutter:
-    """Cuts all connections to a database again and again, and sends a signal at once each time."""
+def _cuts(stage: Stage, size: Size, deployment: str) -> dict[str, Cuts]:
+    alone = deployment == ONE_PROCESS
+    name = "recovery_one" if alone else "recovery_two"
+    tables = stage.database(name)
+    tasks = MixedTasks(tables, 1)
+    stored = 0
 
-    def __init__(self, tables: Tables, web: Web) -> None:
-        self._tables = tables
-        self._web = web
+    def work() -> None:
+        nonlocal stored
+        stored += tasks.store_entries(f"WORK_{stored}", size.entries)
 
-    def cut(self, times: int, prefix: str, before: Callable[[], object] | None = None) -> Cuts:
-        """Cut that often, while idle or after ``before`` has given work to do."""
-        self._send(f"{prefix}_WARM")
-        seconds: list[float] = []
-        in_hand: list[tuple[float, list[int]]] = []
-        refused = 0
-        for number in range(times):
-            wait_until_none_is_left(self._tables, PATIENCE_SECONDS)
-            # Whatever the processes do by the clock, they are somewhere else each time.
-            time.sleep(random.uniform(0.2, 0.7))
-            held: list[int] = []
-            while before is not None and not held:
-                before()
-                held = self._in_hand()
-            began = time.time()
-            self._tables.rows(CUT)
-            if held:
-                in_hand.append((began, held))
-            task_id, tries = self._send(f"{prefix}_{number}")
-            refused += tries - 1
+    with ExitStack() as processes:
+        router = "true" if alone else "false"
+        web = processes.enter_context(web_process(tables.url, stage.log(name), ROUTER_ENABLED=router))
+        if not alone:
+            processes.enter_context(worker_process(tables.url, stage.log(f"{name}_worker")))
+        cutter = Cutter(tables, web, alert)
+        found = _idle_and_busy(deployment, cutter, size, work)
+    check_decided_once(tables, stored + cutter.sent)
+    return found
+
+
+def _live_cuts(stage: Stage, size: Size) -> tuple[dict[str, Cuts], int]:
+    """Cut where an account trades live: there a batch is one transaction, and orders go out behind it."""
+    tables = stage.database("recovery_live")
+
+    def work() -> None:
+        for _ in range(size.live_entries):
+            cutter.send(f"WORK_{cutter.sent}")
+
+    with tradovate("ACC0") as broker:
+        environ = live_environment(broker, ACCOUNT_POLL_SECONDS="15", APEX_1_MAX_CONTRACTS="100000")
+        with web_process(tables.url, stage.log("recovery_live"), configured=False, **environ) as web:
             wait_until(
-                lambda task_id=task_id: bool(_logged(self._tables, [task_id])),  # type: ignore[misc]
-                what=f"the log of task {task_id}",
+                lambda: bool(tables.value("SELECT count(*) FROM account_states WHERE equity IS NOT NULL")),
+                what="the account's figures",
+            )
+            cutter = Cutter(tables, web, _live_alert)
+            found = _idle_and_busy(LIVE, cutter, size, work)
+            wait_until(
+                lambda: tables.value("SELECT count(*) FROM execution_orders WHERE state <> 'FILLED'") == 0,
+                what="every order to be filled",
                 seconds=PATIENCE_SECONDS,
             )
-            seconds.append(_logged(self._tables, [task_id], since=began)[-1])
-            print(f"  {prefix.lower()}, cut {number + 1} of {times}: {seconds[-1]:.2f} s", flush=True)
-        wait_until_none_is_left(self._tables, PATIENCE_SECONDS)
-        later = [logs for moment, held in in_hand if (logs := _logged(self._tables, held, since=moment))]
-        return Cuts(
-            seconds=Spread.of(seconds),
-            refused=refused,
-            in_hand=Spread.of([logs[-1] for logs in later]) if later else None,
-            tasks=[len(logs) for logs in later],
-        )
-
-    def _in_hand(self) -> list[int]:
-        """Return what is in hand at some moment of the work, nothing where it was done before."""
-        time.sleep(random.uniform(0, 0.05))
-        while self._tables.unfinished():
-            found = [task for (task,) in self._tables.rows(IN_HAND)]
-            if found:
-                return found
-        return []
-
-    def _send(self, trade_id: str) -> tuple[int, int]:
-        """Send a signal as often as it is refused; return its task and how often it was sent."""
-        request = Request(self._web.webhook, data=alert(trade_id), headers={"Content-Type": "application/json"})
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                with urlopen(request, timeout=10) as answer:
-                    return int(json.load(answer)["task_id"]), tries
-            except HTTPError as error:
-                error.close()
-                if error.code != 503 or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+        tags = [order.tag for account in broker.book.accounts for order in broker.book.entries(account)]
+    check_decided_once(tables, cutter.sent)
+    if not len(tags) == len(set(tags)) == cutter.sent:
+        raise BrokenInvariant(f"{cutter.sent} signals made {len(tags)} orders of {len(set(tags))} names at the venue")
+    return found, len(tags)
 
 
-def _logged(tables: Tables, task_ids: list[int], since: float = 0.0) -> list[float]:
-    """Return how many seconds after that moment each of these tasks was decided; those before it are left out."""
-    return [moment - since for (moment,) in tables.rows(LOGGED, task_ids=task_ids, since=since)]
+def _live_alert(trade_id: str) -> bytes:
+    # A stop this near keeps the account's drawdown far away, however many trades are open.
+    return json.dumps(live_entry(trade_id, contracts=1, stop_loss=16499.0)).encode()
 
 
-def _check(tables: Tables, accepted: int) -> None:
-    """Raise BrokenInvariant unless each task was decided once and none failed for another reason than a lost worker."""
-    (found,) = tables.rows(RECORD)
-    if found != (accepted, accepted, 0, 0):
-        raise BrokenInvariant(
-            f"of {accepted} tasks there are {found[0]}, {found[1]} decided once, {found[2]} more than once; "
-            f"{found[3]} logs tell of other failures than a lost worker"
-        )
+def _idle_and_busy(deployment: str, cutter: Cutter, size: Size, work: Callable[[], None]) -> dict[str, Cuts]:
+    return {
+        f"{deployment}, idle": cutter.cut(size.cuts, "IDLE"),
+        f"{deployment}, at work": cutter.cut(size.cuts, "BUSY", work),
+    }
 
 
 def section(kept: dict[str, Any]) -> list[str]:
     """Return the lines of the report's section from the kept result."""
     size, killed, cuts = kept["size"], kept["killed"], kept["cuts"]
     lease = "by default" if size["lease"] is None else f"with TASK_LEASE_SECONDS={size['lease']}"
-    most_after_cut = max(found["seconds"]["most"] for found in cuts.values())
+    next_signal = max(found["seconds"]["most"] for found in cuts.values())
+    in_hand = max((found["in_hand"]["most"] for found in cuts.values() if found["in_hand"] is not None), default=0.0)
     return [
         "## Recovery",
         "",
@@ -267,7 +199,9 @@ def section(kept: dict[str, Any]) -> list[str]:
             f"{size['kills']} workers of {size['kills'] + 1} killed with SIGKILL in the middle of a drain, with "
             f"{_numbers(killed['tasks'])} claimed tasks that were not decided; {lease}. Then all connections to the "
             f"database cut {size['cuts']} times while nothing was to be done and as often among {size['entries']} "
-            "entries that were stored just before, the next signal sent at once. Every task was decided exactly once."
+            f"entries ({size['live_entries']} live ones) that were stored just before, the next signal sent at once. "
+            "Every task was decided exactly once; the live account's venue got "
+            f"{kept['live_orders']} orders for as many signals."
         ),
         "",
         "| after | seconds until | least / median / most |",
@@ -281,10 +215,13 @@ def section(kept: dict[str, Any]) -> list[str]:
             f"{killed['seconds']['most']:.1f} s",
             met=killed["seconds"]["most"] <= MOST_SECONDS_AFTER_KILL,
         ),
-        demand_row(
-            f"connections cut: the next signal logged within {MOST_SECONDS_AFTER_CUT:.0f} s",
-            f"{most_after_cut:.2f} s",
-            met=most_after_cut <= MOST_SECONDS_AFTER_CUT,
+        *(
+            demand_row(
+                f"connections cut: {what} logged within {MOST_SECONDS_AFTER_CUT:.0f} s",
+                f"{seconds:.2f} s",
+                met=seconds <= MOST_SECONDS_AFTER_CUT,
+            )
+            for what, seconds in (("the next signal", next_signal), ("what was in hand", in_hand))
         ),
     ]
 
