@@ -8,11 +8,8 @@ import selectors
 import statistics
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import socketio
@@ -20,6 +17,7 @@ import socketio
 from benchmarks.figures import Latency, Spread
 from benchmarks.load import HOST, PATIENCE_SECONDS, Connection, WrongAnswer, checked
 from benchmarks.report import Benchmark
+from benchmarks.resident import sampled
 from benchmarks.stage import Stage, Tables
 from benchmarks.tables import DEMANDS, demand_row, latencies, ms, spread
 from tests.processes import Web, web_process
@@ -77,8 +75,9 @@ def measure(stage: Stage, size: Size) -> AccountFeedResult:
     rules = {f"APEX_{number}_RULE_SET": "apex-eod-50k@2026-03-01" for number in range(1, size.accounts + 1)}
     with web_process(tables.url, stage.log("accounts"), configured=False, **environment, **rules) as web:
         events = _events(web, size)
-        with _memory(web, size.seconds) as memory:
+        with sampled({"web": web.process.pid}, every=max(size.seconds / 60, 0.1)) as samples:
             answers = _feed(web, size)
+        memory = [resident / 2**20 for resident in samples["web"]]
         accepted = len(answers)
         kept = int(tables.value("SELECT count(*) FROM account_snapshots"))
         history = _long_history(web, tables, size)
@@ -138,36 +137,6 @@ def _feed(web: Web, size: Size) -> list[float]:
                 checked(answer, "current")
                 free.append(connection)
     return taken
-
-
-@contextmanager
-def _memory(web: Web, seconds: int) -> Iterator[list[float]]:
-    """Sample the resident memory of the web process and its children while the block runs, in MiB."""
-    samples: list[float] = []
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.is_set():
-            samples.append(_resident_mib(web.process.pid))
-            done.wait(max(seconds / 60, 0.1))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield samples
-    finally:
-        done.set()
-        thread.join()
-
-
-def _resident_mib(pid: int) -> float:
-    pids = [pid, *(int(child) for child in _children(pid))]
-    pages = sum(int(Path(f"/proc/{each}/statm").read_text(encoding="ascii").split()[1]) for each in pids)
-    return pages * 4096 / 2**20
-
-
-def _children(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
 
 
 def _events(web: Web, size: Size) -> list[float]:

@@ -51,6 +51,22 @@ def alert(trade_id: str) -> bytes:
     return json.dumps(body).encode()
 
 
+def message(prefix: str, number: int, trades: int, of_trade: int) -> bytes:
+    """Return the message of that number, where of each trade an entry comes first, then updates, then an exit.
+
+    All entries come before the first update; ``of_trade`` messages of a trade, one of which is its entry.
+    """
+    trade_id, step = f"{prefix}_{number % trades}", number // trades
+    if step == 0:
+        return alert(trade_id)
+    body: dict[str, Any] = {"trade_id": trade_id, "timestamp": "2025-11-22T14:31:00Z", "be_mfe": step * 0.25}
+    if step == of_trade - 1:
+        body |= {"event_type": "EXIT_SL", "exit_price": 16475.5}
+    else:
+        body |= {"event_type": "MFE_UPDATE", "no_be_mfe": step * 0.5, "current_price": 16510.25}
+    return json.dumps(body).encode()
+
+
 def post_bytes(path: str, body: bytes) -> bytes:
     """Return one HTTP/1.1 request, ready to send."""
     head = (
@@ -145,9 +161,12 @@ def main() -> int:
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--requests", type=int, required=True)
     parser.add_argument("--prefix", required=True, help="the trade ids begin with it; never use one twice")
+    parser.add_argument("--of-trade", type=int, default=1, help="messages of each trade; 1: every one is an entry")
     parser.add_argument("--status", default="accepted", help="what every answer's JSON has to say")
     given = parser.parse_args()
-    requests = [post_bytes(given.path, alert(f"{given.prefix}_{number}")) for number in range(given.requests)]
+    trades = given.requests // given.of_trade
+    bodies = [message(given.prefix, number, trades, given.of_trade) for number in range(trades * given.of_trade)]
+    requests = [post_bytes(given.path, body) for body in bodies]
     try:
         measured, answers = drive(given.port, requests, given.connections)
         for answer in answers:
