@@ -54,7 +54,8 @@ def is_direct(told: int, ask: Ask, wanted: Mapping[str, str]) -> bool:
     """
     names = ", ".join(f"'{name}'" for name in wanted)
     process, held = ask(
-        f"SELECT pg_backend_pid(), (SELECT json_object_agg(name, setting) FROM pg_settings WHERE name IN ({names}))"
+        "SELECT pg_backend_pid(), (SELECT json_object_agg(lower(name), setting) FROM pg_settings "
+        f"WHERE lower(name) IN ({names}))"
     )
     return bool(process == told and held == wanted)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from database.connection import Database, StatementRefused
+from database.connection import Database, StatementRefused, Transaction, connect
 from database.statements import prepared_forms, statements
 
 EMPTY: dict[str, Any] = dict.fromkeys(
@@ -32,6 +33,16 @@ def test_a_statement_is_prepared_once_a_connection_and_again_on_a_new_one(databa
     database.close()
     with database.transaction() as transaction:
         assert transaction.rows("write_accounts", **EMPTY) == []
+
+
+@pytest.mark.parametrize("idle_timeout", [0.0, 60.0])
+def test_a_connection_to_the_server_itself_is_known_as_one(database_url: str, idle_timeout: float) -> None:
+    with closing(connect(database_url, statement_timeout=1.2, idle_timeout=idle_timeout)) as connection:
+        transaction = Transaction(connection)
+        assert transaction.rows("write_accounts", **EMPTY) == []
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM pg_prepared_statements")
+            assert cursor.fetchall() == [("write_accounts",)]
 
 
 def test_a_refused_run_leaves_the_connection_and_its_statement_usable(database: Database) -> None:
