@@ -65,12 +65,12 @@ def postgres() -> EmbeddedServer:
 
 @pytest.fixture
 def empty_database_url(postgres: EmbeddedServer) -> Iterator[str]:
-    yield from _fresh(postgres, "template1")
+    yield from fresh_database(postgres, "template1")
 
 
 @pytest.fixture
 def database_url(postgres: EmbeddedServer) -> Iterator[str]:
-    yield from _fresh(postgres, "template_router")
+    yield from fresh_database(postgres)
 
 
 @pytest.fixture
@@ -110,7 +110,8 @@ def administrator(url: str) -> Iterator[Any]:
     connection.close()
 
 
-def _fresh(server: EmbeddedServer, template: str) -> Iterator[str]:
+def fresh_database(server: EmbeddedServer, template: str = "template_router") -> Iterator[str]:
+    """Give a database of its own, with the schema unless another template is named."""
     name = f"test_{next(_numbers)}"
     with administrator(server.url) as cursor:
         cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template}")

@@ -89,10 +89,13 @@ def _answer(request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
 
 @contextmanager
 def web_process(database_url: str, log: Path, *, configured: bool = True, **environment: str) -> Iterator[Web]:
-    """Start ``python web_server.py``, with the accounts of ROUTED unless not ``configured``; wait until it answers."""
-    port = free_port()
+    """Start ``python web_server.py``, with the accounts of ROUTED unless not ``configured``; wait until it answers.
+
+    On any free port, unless ``environment`` has one.
+    """
+    port = int(environment.get("PORT") or free_port())
     routed = ROUTED if configured else {}
-    full = {**routed, "DATABASE_URL": database_url, "PORT": str(port), **environment}
+    full = {**routed, "DATABASE_URL": database_url, **environment, "PORT": str(port)}
     with _process(["web_server.py"], log, full) as process:
         web = Web(process, port)
         wait_until(lambda: _answers(web), what=f"the web process to answer; its log: {log}")

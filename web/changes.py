@@ -44,7 +44,7 @@ class ChangeFeed:
         self._number = 0
         self._told = 0
         self._topics: set[str] = set()
-        self._listeners = 0
+        self._listeners: set[str] = set()
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -53,13 +53,16 @@ class ChangeFeed:
         def connected(_: Any = None) -> bool:
             if not may_listen():
                 return False
-            self._count(1)
-            socketio.emit("hello", self.position(), namespace=NAMESPACE, to=_session())
+            session = _session()
+            with self._lock:
+                self._listeners.add(session)
+            socketio.emit("hello", self.position(), namespace=NAMESPACE, to=session)
             return True
 
         @socketio.on("disconnect", namespace=NAMESPACE)
         def gone(*_: Any) -> None:
-            self._count(-1)
+            with self._lock:
+                self._listeners.discard(_session())
 
     @property
     def number(self) -> int:
@@ -72,7 +75,7 @@ class ChangeFeed:
 
     def heard(self, text: str) -> None:
         """Count a committed event, as its NOTIFY spells it."""
-        if self._listeners <= 0:
+        if not self._listeners:
             # Only its being counted matters: what was made before it is no longer the newest.
             self.changed()
             return
@@ -113,13 +116,9 @@ class ChangeFeed:
             after, number, topics = self._told, self._number, sorted(self._topics)
             self._told = number
             self._topics.clear()
-        if number > after and self._listeners > 0:
+        if number > after and self._listeners:
             bundle = {"boot": self.boot, "after": after, "number": number, "topics": topics}
             self._socketio.emit("changes", bundle, namespace=NAMESPACE)
-
-    def _count(self, change: int) -> None:
-        with self._lock:
-            self._listeners += change
 
 
 def _session() -> str:

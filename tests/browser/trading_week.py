@@ -76,7 +76,7 @@ def tell_week(url: str, *, points_a_day: int, now: datetime | None = None) -> No
     present = datetime.now(UTC) if now is None else now
     for account, week in WEEKS.items():
         for at, equity, balance in _path(account, week, present, points_a_day):
-            _post(url, account, {"timestamp": at.isoformat(), "equity": round(equity, 2), "balance": round(balance, 2)})
+            tell(url, account, {"timestamp": at.isoformat(), "equity": round(equity, 2), "balance": round(balance, 2)})
 
 
 def _path(account: str, week: Week, now: datetime, points: int) -> Iterator[tuple[datetime, float, float]]:
@@ -98,7 +98,8 @@ def _path(account: str, week: Week, now: datetime, points: int) -> Iterator[tupl
         balance += result
 
 
-def _post(url: str, account: str, body: dict[str, object]) -> None:
+def tell(url: str, account: str, body: dict[str, object]) -> None:
+    """Tell the service one account's figures, as of now unless they have a time."""
     request = urllib.request.Request(
         f"{url}/api/v1/accounts/{account}/state",
         data=json.dumps(body).encode(),

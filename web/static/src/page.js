@@ -12,6 +12,7 @@ export function keep(name, value) {
 keep("zone", Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
 startClocks();
 startTheme(keep);
-if (!document.getElementById("not-live")) {
+// A page of trouble shows nothing that could change.
+if (document.documentElement.dataset.position && !document.getElementById("not-live")) {
   import("./live.js").then((live) => live.start());
 }

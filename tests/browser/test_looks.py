@@ -1,0 +1,116 @@
+"""Every page at three widths, in both looks, without JavaScript, and for who does not see it.
+
+A page is looked at here by adding its address to PAGES. What it looks like is written to tests/browser/screenshots.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.browser.conftest import PACKAGES, SCREENSHOTS, go_live
+from tests.browser.trading_week import WEEKS
+from tests.processes import Web, entry, get
+
+PAGES = {
+    "overview": "/",
+    "account": "/accounts/APEX/2?symbol=MNQ&contracts=2&distance=20",
+    "configuration": "/configuration",
+    "trouble": "/accounts/NOBODY/1",
+}
+WIDTHS = (1440, 1024, 390)
+SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+# What the login's pages forbid as well: nothing from elsewhere, no script and no style in the page.
+POLICY = "default-src 'self'; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'"
+AXE = (PACKAGES / "axe-core" / "axe.min.js", "() => axe.run({resultTypes: ['violations']})")
+
+
+@pytest.fixture(scope="module")
+def told(service: Web) -> Web:
+    for number in range(3):
+        service.post(entry(f"LOOKS_{number}", contracts=number + 1))
+    return service
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_scrolls_sideways_breaks_the_policy_or_shuts_somebody_out(page: Page, told: Web, name: str) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.route(lambda address: address.startswith(told.url) and "/socket.io/" not in address, with_policy)
+    page.goto(told.url + PAGES[name])
+    expect(page.locator("#connection")).to_have_text("Live" if name != "trouble" else re.compile("as of"))
+    SCREENSHOTS.mkdir(exist_ok=True)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}-{width}.png", full_page=True)
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+            assert cut_off(page) == []
+        assert [fault for fault in faults(page) if fault["impact"] in {"serious", "critical"}] == []
+    assert [complaint for complaint in complaints if "404" not in complaint] == []
+
+
+def with_policy(route: Route) -> None:
+    answer = route.fetch()
+    route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": POLICY})
+
+
+def cut_off(page: Page) -> list[str]:
+    """Return the text of tables and tiles that is wider than its place: scrolled away or cut off."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('.scroll, .tile, .card')]
+            .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText.slice(0, 80))"""
+    )
+    return found
+
+
+def faults(page: Page) -> list[dict[str, Any]]:
+    script, run = AXE
+    page.evaluate(Path(script).read_text(encoding="utf-8"))
+    result = page.evaluate(run)
+    return [
+        {"impact": fault["impact"], "id": fault["id"], "where": [node["html"][:160] for node in fault["nodes"]]}
+        for fault in result["violations"]
+    ]
+
+
+def test_without_javascript_every_figure_is_there(browser: Browser, told: Web) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(told.url)
+    assert "does not update by itself" in page.inner_text("noscript") or page.locator("noscript").count() == 1
+    accounts = page.inner_text("#accounts")
+    for account in WEEKS:
+        standing = get(f"{told.url}/api/v1/accounts/{account}/standing")[1]["standing"]
+        assert f"${standing['equity']:,.2f}" in accounts
+        for room in ("daily_room", "floor_room"):
+            if standing[room] is not None:
+                assert f"${abs(standing[room]):,.2f}" in accounts
+    assert all(f"LOOKS_{number}" in page.inner_text("#signals") for number in range(3))
+    page.goto(f"{told.url}/accounts/APEX/2")
+    assert page.locator(".plot svg path.line.equity").get_attribute("d", timeout=1000)
+    assert "DRAWDOWN_ROOM" in page.inner_text("#what-if")
+    page.fill("input[name=symbol]", "MNQ")
+    page.fill("input[name=contracts]", "3")
+    page.click("text=Check")
+    assert "3 MNQ" in page.inner_text("#what-if")
+    context.close()
+
+
+def test_the_keyboard_reaches_the_content_the_menu_and_the_accounts(page: Page, told: Web) -> None:
+    go_live(page, told.url)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    reached = set()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.innerText"))
+    assert set(WEEKS) <= reached
