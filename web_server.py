@@ -54,6 +54,7 @@ from web.login import login_routes
 from web.orders import order_routes
 from web.pages.gate import may_listen
 from web.pages.site import page_routes
+from web.routes import install_routes
 from web.sessions import install_sessions
 from web.template_words import install_template_words
 from web.webhooks import webhook_routes
@@ -138,6 +139,7 @@ class Service:
         """Return the WSGI application."""
         app = Flask(__name__, static_folder=None)
         install_sessions(app, self._doorkeeper)
+        install_routes(app, self.logger)
         app.register_blueprint(webhook_routes(self._intake, self.store, wake=self.router.wake))
         app.register_blueprint(
             account_routes(

@@ -34,7 +34,7 @@ def add_orders(
             )
             return {**now_stands("overridden", key), "expires_at": order.expires_at.isoformat()}
 
-        return api.change(handle)
+        return api.change(handle, signed=True)
 
     @routes.delete(f"{ACCOUNT}/override")
     def withdraw(firm: str, program: str) -> Response:
@@ -44,7 +44,7 @@ def add_orders(
             tracker.set_override(key, {}, reason=order.reason, set_by=order.set_by, expires_at=clock())
             return now_stands("withdrawn", key)
 
-        return api.change(handle, may_be_empty=True)
+        return api.change(handle, may_be_empty=True, signed=True)
 
     @routes.post(f"{ACCOUNT}/flags")
     def flags(firm: str, program: str) -> Response:
@@ -54,7 +54,7 @@ def add_orders(
             tracker.set_flags(key, order.flags, set_by=order.set_by, reason=order.reason)
             return {**now_stands("set", key), "flags": tracker.known(key).flags}
 
-        return api.change(handle)
+        return api.change(handle, signed=True)
 
     @routes.post(f"{ACCOUNT}/restart")
     def restart(firm: str, program: str) -> Response:
@@ -64,4 +64,4 @@ def add_orders(
             tracker.restart(key, reason=order.reason, set_by=order.set_by)
             return now_stands("restarted", key)
 
-        return api.change(handle)
+        return api.change(handle, signed=True)

@@ -1,4 +1,7 @@
-"""What the API's routes share: who may ask, JSON in and out, one answer for each kind of refusal."""
+"""What the API's routes share: JSON in and out, who signs, one answer for each kind of refusal.
+
+Who may call which route stands in ``web.routes``.
+"""
 
 from __future__ import annotations
 
@@ -12,43 +15,50 @@ from account_engine.account_tracker import Contended
 from config.settings import Settings
 from database.connection import DatabaseUnavailable
 from domain.json_text import json_text
+from domain.person import Person, Via
 from signals.body import read_body
 from signals.problem import InvalidSignal
-from web.access import has_token, is_trusted
 from web.bodies import BODY_LIMIT, BodyTooLarge, request_body
 from web.refusals import Refused, invalid, too_large
+from web.sessions import current_person
 
 NOTHING_STORED = "Nothing was stored."
+SIGNED_BY = "set_by"
+SIGNATURES = ("by", SIGNED_BY)
+LONGEST_NAME = 100
+BY_TOKEN = f" ({Via.TOKEN})"
 
 
 class Api:
-    """Answers requests in JSON. What changes something needs the bearer of API_TOKEN, also from this machine."""
+    """Answers requests in JSON."""
 
     def __init__(self, settings: Settings, logger: logging.Logger) -> None:
-        self._settings = settings
         self._secrets = settings.secrets()
         self._logger = logger
 
-    def change(self, handle: Callable[[dict[str, Any]], Mapping[str, Any]], *, may_be_empty: bool = False) -> Response:
-        """Answer with what ``handle`` returns for the request's JSON object."""
+    def change(
+        self,
+        handle: Callable[[dict[str, Any]], Mapping[str, Any]],
+        *,
+        may_be_empty: bool = False,
+        signed: bool = False,
+    ) -> Response:
+        """Answer with what ``handle`` returns for the request's JSON object.
+
+        ``signed``: a person's act. The record then says who did it and how he showed who he is: by the name of his
+        login, or, for the bearer of a token, by the name that he gives himself in the body.
+        """
 
         def answer() -> Mapping[str, Any]:
-            # Read before the token is looked at: a sender whose body is left lying gets a reset, not the answer.
             body = request_body()
-            self._check_token()
-            return handle({} if may_be_empty and not body else read_body(body)[0])
+            fields = {} if may_be_empty and not body else read_body(body)[0]
+            return handle(_signed(fields, current_person()) if signed else fields)
 
         return self._answer(answer)
 
     def show(self, handle: Callable[[], Mapping[str, Any]]) -> Response:
-        """Answer with what ``handle`` returns, to this machine itself and to the bearer of API_TOKEN."""
-
-        def answer() -> Mapping[str, Any]:
-            if not is_trusted(self._settings):
-                self._check_token()
-            return handle()
-
-        return self._answer(answer)
+        """Answer with what ``handle`` returns."""
+        return self._answer(handle)
 
     def _answer(self, handle: Callable[[], Mapping[str, Any]]) -> Response:
         try:
@@ -67,16 +77,6 @@ class Api:
             self._logger.warning("%s failed: %s", _endpoint(), error, extra={"event": "contended"})
             return _later("contended", f"{error}. Send it again.")
 
-    def _check_token(self) -> None:
-        if has_token(self._settings):
-            return
-        if self._settings.api_token is None:
-            message = "API_TOKEN is not set, so nobody may do this. Set it and send it as: Authorization: Bearer ..."
-            raise Refused(403, "api_token_unset", message)
-        what = "is wrong" if "Authorization" in request.headers else "is missing"
-        message = f"The token {what}. Send API_TOKEN as the header Authorization: Bearer ... {NOTHING_STORED}"
-        raise Refused(401, "wrong_token", message)
-
     def _refuse(self, refused: Refused) -> Response:
         problems = refused.masked_problems(self._secrets)
         self._logger.warning(
@@ -86,10 +86,18 @@ class Api:
             "; ".join(f"{problem.field} = {problem.given!r}" for problem in problems) or refused.message,
             extra={"event": "request_refused", "endpoint": _endpoint()},
         )
-        answer = _json(refused.answer(self._secrets), refused.status_code)
-        if refused.status_code == 401:
-            answer.headers["WWW-Authenticate"] = "Bearer"
-        return answer
+        return _json(refused.answer(self._secrets), refused.status_code)
+
+
+def _signed(fields: dict[str, Any], person: Person | None) -> dict[str, Any]:
+    rest = {name: value for name, value in fields.items() if name not in SIGNATURES}
+    if person is not None and person.via is not Via.TOKEN:
+        return {**rest, SIGNED_BY: person.signature}
+    given = next((fields[name] for name in SIGNATURES if name in fields), None)
+    # What is no name is refused further on, where the answer says what is accepted.
+    if not isinstance(given, str) or not 0 < len(given.strip()) <= LONGEST_NAME:
+        return fields
+    return {**rest, SIGNED_BY: f"{given.strip()[: LONGEST_NAME - len(BY_TOKEN)]}{BY_TOKEN}"}
 
 
 def _endpoint() -> str:

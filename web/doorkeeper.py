@@ -66,12 +66,12 @@ class Doorkeeper:
     def admit(self, token: str | None = None) -> Pass | None:
         """Return who sends the current request, None for a stranger. ``token`` stands for the Authorization header.
 
-        A token that is given and wrong is not made good by anything else. Raises DatabaseUnavailable.
+        A wrong token counts as none. Raises DatabaseUnavailable.
         """
         given = request.headers.get("Authorization") if token is None else token
-        if given is not None:
-            person = self._bearer(given.removeprefix("Bearer "))
-            return None if person is None else Pass(person)
+        person = None if given is None else self._bearer(given.removeprefix("Bearer "))
+        if person is not None:
+            return Pass(person)
         found = self._logged_in()
         if found is not None:
             return found

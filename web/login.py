@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+    session,
+)
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 
@@ -14,13 +25,14 @@ from web.doorkeeper import LOGIN, Doorkeeper
 from web.sessions import current_person
 
 HOME = "/"
+STATIC = Path(__file__).parent / "static"
 Handler = Callable[[], ResponseReturnValue]
 LONGEST_NEXT, LONGEST_NAME, LONGEST_PASSWORD = 500, 60, 1000
 
 
 def login_routes(keeper: Doorkeeper, logger: logging.Logger) -> Blueprint:
     """Return the routes of the login. Everybody may reach them."""
-    routes = Blueprint("login", __name__, template_folder="templates", static_folder="static")
+    routes = Blueprint("login", __name__, template_folder="templates")
     desk = _LoginDesk(keeper, logger)
 
     @routes.get("/login")
@@ -37,10 +49,7 @@ def login_routes(keeper: Doorkeeper, logger: logging.Logger) -> Blueprint:
 
     @routes.get("/login/style.css")
     def style() -> Response:
-        answer = routes.send_static_file("login.css")
-        answer.cache_control.no_cache = None
-        answer.cache_control.max_age = 3600
-        return answer
+        return send_from_directory(STATIC, "login.css", max_age=3600)
 
     return routes
 

@@ -42,7 +42,7 @@ Told = Mapping[str, Any]
 
 
 class Counter:
-    """Where a person asks and acts: reading as the accounts' routes do, changes with API_TOKEN only."""
+    """Where a person asks and acts."""
 
     def __init__(self, api: Api, clock: Callable[[], datetime]) -> None:
         self._api = api
@@ -58,7 +58,7 @@ class Counter:
 
     def act(self, parse: Callable[[Mapping[str, Any], datetime], Parsed], act: Callable[[Parsed], Told]) -> Response:
         """Do what the body asks, and answer with what ``act`` returns."""
-        return self._api.change(lambda fields: _told(lambda: act(parse(fields, self._clock()))))
+        return self._api.change(lambda fields: _told(lambda: act(parse(fields, self._clock()))), signed=True)
 
 
 def order_routes(

@@ -20,7 +20,8 @@ from web.bodies import BODY_LIMIT, BodyTooLarge, request_body
 from web.doorkeeper import KEY, Doorkeeper, current_pass, doorkeeper
 from web.session_cookie import SessionCookie
 
-__all__ = ["Person", "Role", "Via", "current_person", "install_sessions", "operator_required", "viewer_required"]
+__all__ = ["Person", "Role", "Via", "current_person", "install_sessions", "operator_required", "refusal", "refused"]
+__all__ += ["viewer_required"]
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 P = ParamSpec("P")
@@ -74,12 +75,12 @@ def refusal(needed: Role) -> Response | None:
         if person is None:
             return _stranger()
         if not person.role.covers(needed):
-            return _refused(403, "operator_needed", f"{person.name} may look, not change. Nothing was changed.")
+            return refused(403, "operator_needed", f"{person.name} may look, not change. Nothing was changed.")
         if person.via is not Via.TOKEN:
             current_app.secret_key = doorkeeper().key()
             return None if request.method in SAFE else _unless_own_page(person)
     except DatabaseUnavailable:
-        answer = _refused(503, "database_unavailable", "The database cannot be reached, so nobody can be let in.")
+        answer = refused(503, "database_unavailable", "The database cannot be reached, so nobody can be let in.")
         answer.headers["Retry-After"] = "5"
         return answer
     return None
@@ -100,7 +101,7 @@ def _unless_own_page(person: Person) -> Response | None:
     except CSRFError as error:
         if person.via is Via.LOOPBACK:
             return _stranger()
-        return _refused(403, "csrf", f"{error.description} Load the page again. Nothing was changed.")
+        return refused(403, "csrf", f"{error.description} Load the page again. Nothing was changed.")
     return None
 
 
@@ -111,10 +112,10 @@ def _stranger() -> Response:
     keeper = doorkeeper()
     if keeper.settings.api_token is None:
         message = "API_TOKEN is not set, so nobody may do this. Set it and send it as: Authorization: Bearer ..."
-        return _refused(403, "api_token_unset", message)
+        return refused(403, "api_token_unset", message)
     what = "is wrong" if "Authorization" in request.headers else "is missing"
     message = f"The token {what}. Send API_TOKEN as the header Authorization: Bearer ... Nothing was stored."
-    answer = _refused(401, "wrong_token", message)
+    answer = refused(401, "wrong_token", message)
     answer.headers["WWW-Authenticate"] = "Bearer"
     return answer
 
@@ -125,7 +126,8 @@ def _is_browser() -> bool:
     return shows and not request.path.startswith("/api/")
 
 
-def _refused(status: int, code: str, message: str) -> Response:
+def refused(status: int, code: str, message: str) -> Response:
+    """Return an answer to a request that goes no further."""
     # To its end: a sender whose body is left lying gets a reset, not the answer.
     with suppress(BodyTooLarge):
         request_body()

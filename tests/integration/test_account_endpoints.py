@@ -31,6 +31,7 @@ from domain.drawdown_rule import DrawdownRule, Family
 from domain.rule_set import AccountRules, Confidence, Consistency, RuleSet, RuleSetRef, ShareOf
 from signals.account_update import AccountBounds, parse_ninjatrader
 from tests.conftest import Sql
+from tests.doors import install_doors
 from tests.integration.test_account_tracker import KEY, NOON, RULES, Clock
 from tests.processes import ROUTED
 from web.accounts import account_routes
@@ -67,6 +68,7 @@ NAMES = {"APEX-1234-01": KEY, "Express 50K": FUNDED, "not routed": AccountKey("A
 UPDATE = "/api/v1/ninjatrader/account-update"
 APEX = "/api/v1/accounts/APEX/1"
 SIGNED = {"reason": "the platform shows nonsense", "set_by": "owner"}
+OWNER = "owner (token)"
 
 
 def rules_of(key: AccountKey) -> AccountRules:
@@ -88,9 +90,11 @@ class Site:
         )
         app = Flask(__name__)
         logger = logging.getLogger("test")
+        known = Settings.from_env({name: value for name, value in environ.items() if value})
+        self.keeper = install_doors(app, known, database, logger)
         app.register_blueprint(
             account_routes(
-                Settings.from_env({name: value for name, value in environ.items() if value}),
+                known,
                 self.tracker,
                 AccountHistory(database),
                 names=NAMES,
@@ -385,7 +389,12 @@ def test_an_override_counts_until_its_end_and_is_on_record(site: Site, sql: Sql)
     assert told["status"] == "overridden"
     assert (told["account"]["source"], told["standing"]["equity"]) == ("OVERRIDE", 48900.5)
     seen = site.get(f"{APEX}/standing")
-    assert seen["override"] == {"figures": {"equity": 48900.5}, **SIGNED, "expires_at": told["expires_at"]}
+    assert seen["override"] == {
+        "figures": {"equity": 48900.5},
+        **SIGNED,
+        "set_by": OWNER,
+        "expires_at": told["expires_at"],
+    }
     site.clock.now += timedelta(minutes=30)
     after = site.get(f"{APEX}/standing")
     assert (after["override"], after["standing"]["equity"]) == (None, 50000)
@@ -397,8 +406,8 @@ def test_an_override_counts_until_its_end_and_is_on_record(site: Site, sql: Sql)
     assert again.status_code == 200
     rows = sql("SELECT figures, reason, set_by, withdrawn_by FROM account_overrides ORDER BY id")
     assert [(row["set_by"], row["withdrawn_by"]) for row in rows] == [
-        ("owner", "owner"),
-        ("owner", "somebody with the API token"),
+        (OWNER, OWNER),
+        (OWNER, "somebody with the API token"),
     ]
 
 
@@ -406,7 +415,11 @@ def test_flags_stop_an_account_and_are_on_record(site: Site, sql: Sql) -> None:
     site.told(UPDATE, message())
     told = site.told(f"{APEX}/flags", {**SIGNED, "paused": True, "note": "news"})
     assert (told["standing"]["state"], told["flags"]) == ("HALTED", {"paused": True, "note": "news"})
-    assert sql("SELECT name, set_by, reason FROM account_flags ORDER BY name")[1] == {"name": "paused", **SIGNED}
+    assert sql("SELECT name, set_by, reason FROM account_flags ORDER BY name")[1] == {
+        "name": "paused",
+        **SIGNED,
+        "set_by": OWNER,
+    }
     freed = site.told(f"{APEX}/flags", {**SIGNED, "paused": False})
     assert freed["standing"]["state"] == "ACTIVE"
     assert site.get(f"{APEX}/standing")["flags"] == {"paused": False, "note": "news"}
@@ -422,7 +435,7 @@ def test_a_new_start_forgets_the_breach_and_says_who_and_why(site: Site, sql: Sq
 
     assert (told["status"], told["account"]["life"]) == ("restarted", 2)
     assert (fresh["standing"]["state"], fresh["standing"]["floor"]) == ("ACTIVE", 48000)
-    assert sql("SELECT reason, set_by FROM account_restarts") == [{"reason": "bought a reset", "set_by": "owner"}]
+    assert sql("SELECT reason, set_by FROM account_restarts") == [{"reason": "bought a reset", "set_by": OWNER}]
 
 
 # What is shown.

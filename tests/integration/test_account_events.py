@@ -21,6 +21,7 @@ from tests.integration.test_account_endpoints import APEX, SIGNED, UPDATE, Site,
 from tests.integration.test_account_tracker import KEY, Clock
 from tests.processes import ROUTED, wait_until
 from web.live import LiveFeed
+from web.sessions import install_sessions
 
 
 class Page:
@@ -28,6 +29,7 @@ class Page:
 
     def __init__(self, site: Site, url: str) -> None:
         app = Flask(__name__)
+        install_sessions(app, site.keeper)
         self.socketio = SocketIO(app, async_mode="threading")
         settings = Settings.from_env({**ROUTED, "API_TOKEN": "right-token"})
         self.feed = LiveFeed(self.socketio, settings, lambda _: None, site.tracker)

@@ -16,6 +16,8 @@ from database.logins import LoginRecord
 from tests.conftest import Sql
 from tests.integration.conftest import MakeApp
 from web.login import safe_next
+from web.routes import KEY as ROUTES
+from web.routes import Access
 from web.sessions import current_person, operator_required, viewer_required
 from web_server import service_of
 
@@ -35,7 +37,9 @@ def make_site(make_app: MakeApp) -> MakeApp:
 
 
 def with_pages(app: Flask) -> Flask:
-    """Add a page and an act, guarded as those of the page are."""
+    """Add a page and an act, listed and guarded as those of the page are."""
+    table = {"inside": Access.VIEWER, "act": Access.OPERATOR, "csrf": Access.VIEWER}
+    app.extensions[ROUTES].update(table)
 
     @app.get("/inside")
     @viewer_required
@@ -236,8 +240,10 @@ def test_what_changes_something_needs_the_role_and_the_pages_own_token(make_site
     assert nobody.post("/act", headers=bearer).text == "done by API token"
     assert nobody.post("/act", headers={"Authorization": "Bearer viewers-token"}).status_code == 403
     assert nobody.get("/inside", headers={"Authorization": "Bearer viewers-token"}).status_code == 200
-    # A token that is wrong is not made good by a login.
-    assert anna.get("/inside", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    # A wrong token counts as none, and opens nothing by its mere presence.
+    wrong = {"Authorization": "Bearer wrong"}
+    assert anna.get("/inside", headers=wrong).text == IN
+    assert refusal(anna.post("/act", headers=wrong)) == (403, "csrf")
 
 
 @pytest.mark.parametrize(

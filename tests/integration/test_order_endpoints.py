@@ -18,6 +18,7 @@ from domain.order_rows import connector_row
 from domain.order_state import OrderState
 from routing.tracked_accounts import utc_now
 from tests.conftest import Sql
+from tests.doors import install_doors
 from tests.integration.conftest import MakeApp
 from tests.orders import APEX_1, Bench, entry_leg, exit_leg
 from tests.processes import ROUTED
@@ -40,6 +41,7 @@ class Site:
         app = Flask(__name__)
         logger = logging.getLogger("test")
         known = Settings.from_env({name: value for name, value in environ.items() if value})
+        install_doors(app, known, database, logger)
         app.register_blueprint(order_routes(known, database, clock=utc_now, logger=logger))
         install_error_answers(app, logger)
         self.client: FlaskClient = app.test_client()
@@ -89,7 +91,7 @@ def test_orders_are_listed_shown_and_resolved(site: Site) -> None:
     assert (told["status"], told["order"]["state"], told["replaced_by"]) == ("resolved", "FILLED", None)
     shown = site.get(f"/api/orders/{order_id}")["order"]
     assert (shown["filled"], shown["average_price"], shown["venue_order_id"]) == (3, 16500.25, "V1")
-    assert [(event["to_state"], event["actor"]) for event in shown["events"]][-1] == ("FILLED", "anna")
+    assert [(event["to_state"], event["actor"]) for event in shown["events"]][-1] == ("FILLED", "anna (token)")
     assert [act["act"] for act in shown["acts"]] == ["RESOLVE"]
 
 

@@ -1,0 +1,89 @@
+"""Every route, and who may call it. A route that is not listed here is refused to everybody.
+
+Live events are no route of Flask's: whoever may see inside may connect to Socket.IO (``web.live``, ``web.live_doors``).
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import StrEnum
+
+from flask import Flask, Response, request
+
+from domain.person import Role
+from web.sessions import refusal, refused
+
+KEY = "routes"
+
+
+class Access(StrEnum):
+    """Who may call a route."""
+
+    PUBLIC = "everybody"
+    WEBHOOK = "who shows a webhook secret"
+    VIEWER = "who may see inside"
+    OPERATOR = "who may change something"
+
+
+NEEDED = {Access.VIEWER: Role.VIEWER, Access.OPERATOR: Role.OPERATOR}
+
+# By endpoint: the blueprint, and the function that answers. Of a webhook the intake checks the secret, because it may
+# stand in the body.
+ROUTES: dict[str, Access] = {
+    "webhooks.automated_signal": Access.WEBHOOK,
+    "webhooks.live_signal": Access.WEBHOOK,
+    "webhooks.realtime_price": Access.WEBHOOK,
+    # Says more to who may see inside.
+    "health.health": Access.PUBLIC,
+    # Scripts, styles and the icon: there is nothing of the owner in them.
+    "assets.asset": Access.PUBLIC,
+    "pages.overview": Access.VIEWER,
+    "pages.account": Access.VIEWER,
+    "pages.configuration": Access.VIEWER,
+    "login.page": Access.PUBLIC,
+    "login.enter": Access.PUBLIC,
+    "login.leave": Access.PUBLIC,
+    "login.style": Access.PUBLIC,
+    "accounts.ninjatrader_update": Access.OPERATOR,
+    "accounts.state": Access.OPERATOR,
+    "accounts.override": Access.OPERATOR,
+    "accounts.withdraw": Access.OPERATOR,
+    "accounts.flags": Access.OPERATOR,
+    "accounts.restart": Access.OPERATOR,
+    "accounts.standings": Access.VIEWER,
+    "accounts.standing": Access.VIEWER,
+    "accounts.equity_curve": Access.VIEWER,
+    "accounts.days": Access.VIEWER,
+    "accounts.alerts": Access.VIEWER,
+    "orders.orders": Access.VIEWER,
+    "orders.order": Access.VIEWER,
+    "orders.resolve": Access.OPERATOR,
+    "orders.dead_letters": Access.VIEWER,
+    "orders.dead_letter": Access.VIEWER,
+    "orders.retry": Access.OPERATOR,
+    "orders.discard": Access.OPERATOR,
+    "orders.open_differences": Access.VIEWER,
+    "orders.settle": Access.OPERATOR,
+    "orders.halts": Access.VIEWER,
+    "orders.halt": Access.OPERATOR,
+    "orders.release": Access.OPERATOR,
+}
+
+
+def install_routes(app: Flask, logger: logging.Logger) -> None:
+    """Let the table decide who gets to a route. It is the application's own copy, under its extension ``routes``."""
+    table = dict(ROUTES)
+    app.extensions[KEY] = table
+
+    @app.before_request
+    def may_call() -> Response | None:
+        endpoint = request.endpoint
+        if endpoint is None:
+            return None
+        access = table.get(endpoint)
+        if access is Access.WEBHOOK or access is Access.PUBLIC:
+            return None
+        if access is None:
+            logger.error("Route %s is in no table, so nobody may call it", endpoint, extra={"event": "route_unlisted"})
+            return refused(403, "route_unlisted", "Nobody may call this: the route is not listed in web/routes.py.")
+        return refusal(NEEDED[access])
