@@ -54,6 +54,7 @@ from web.login import login_routes
 from web.orders import order_routes
 from web.pages.gate import may_listen
 from web.pages.site import page_routes
+from web.readings import Readings
 from web.routes import install_routes
 from web.sessions import install_sessions
 from web.template_words import install_template_words
@@ -113,6 +114,7 @@ class Service:
         )
         # And a page that is slow to read must hold up neither.
         self._page_database = Database(opened.url, size=4, statement_timeout=10.0, name="execution-router-page")
+        self._readings = Readings(self._page_database)
         # A page whose server has stopped answering, or is gone without a word, finds out within ten seconds.
         self.socketio = SocketIO(async_mode="threading", ping_interval=5, ping_timeout=5)
         self._changes = ChangeFeed(self.socketio, may_listen=may_listen, logger=self.logger)
@@ -169,7 +171,15 @@ class Service:
             )
         )
         install_template_words(app)
-        app.register_blueprint(health_routes(self.settings, self.database, router_alive=self.router.is_alive))
+        app.register_blueprint(
+            health_routes(
+                self.settings,
+                self.database,
+                self._readings,
+                router_alive=self.router.is_alive,
+                stopping=self._stopping.is_set,
+            )
+        )
         app.register_blueprint(login_routes(self._doorkeeper, self.logger))
         install_error_answers(app, self.logger)
         self.socketio.init_app(app, async_mode="threading")

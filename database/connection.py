@@ -5,9 +5,11 @@ from __future__ import annotations
 import select
 import socket
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from database.driver import (
     AnyConnection,
@@ -37,6 +39,18 @@ __all__ = [
 ]
 
 Row = dict[str, Any]
+
+# How long a lost connection is remembered as one, and how many of them at most.
+FAILURE_SECONDS = 300.0
+MOST_FAILURES = 100
+
+
+class PoolUse(NamedTuple):
+    """How a pool stands: connections in use, the most there may be, and failures of it within the last minutes."""
+
+    used: int
+    size: int
+    failures: int
 
 
 class Transaction:
@@ -86,7 +100,10 @@ class Database:
         name: str = "execution-router",
     ) -> None:
         self._url = url
-        self._name = name
+        self.name = name
+        self._size = size
+        self._used = 0
+        self._failures: deque[float] = deque(maxlen=MOST_FAILURES)
         self._patience = patience
         self._statement_timeout = statement_timeout
         self._free = threading.BoundedSemaphore(size)
@@ -135,16 +152,24 @@ class Database:
         for connection in idle:
             connection.close()
 
+    def use(self) -> PoolUse:
+        """Return how the pool stands; asks no server."""
+        since = time.monotonic() - FAILURE_SECONDS
+        with self._lock:
+            return PoolUse(self._used, self._size, sum(at > since for at in self._failures))
+
     @contextmanager
     def _connection(self) -> Iterator[AnyConnection]:
         if not self._free.acquire(timeout=self._patience):
+            self._failed()
             raise DatabaseUnavailable(f"no free connection within {self._patience} s")
         try:
             with self._lock:
+                self._used += 1
                 generation = self._generation
                 connection = self._idle.pop() if self._idle else None
             if connection is None:
-                connection = connect(self._url, name=self._name, statement_timeout=self._statement_timeout)
+                connection = connect(self._url, name=self.name, statement_timeout=self._statement_timeout)
             try:
                 yield connection
             except DatabaseUnavailable:
@@ -153,8 +178,17 @@ class Database:
                 raise
             finally:
                 self._give_back(connection, generation)
+        except DatabaseUnavailable:
+            self._failed()
+            raise
         finally:
+            with self._lock:
+                self._used -= 1
             self._free.release()
+
+    def _failed(self) -> None:
+        with self._lock:
+            self._failures.append(time.monotonic())
 
     def _give_back(self, connection: AnyConnection, generation: int) -> None:
         with self._lock:

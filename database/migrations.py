@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 from database.connection import Database
@@ -42,7 +43,7 @@ def migrate(database: Database) -> list[str]:
         known = {row["name"]: row["digest"] for row in transaction.rows("applied_migrations")}
         for name in FILES:
             text = (FOLDER / name).read_text(encoding="utf-8")
-            digest = hashlib.sha256(text.encode()).hexdigest()
+            digest = _digest_of(text)
             if name not in known:
                 transaction.script(text)
                 transaction.rows("remember_migration", name=name, digest=digest)
@@ -50,3 +51,18 @@ def migrate(database: Database) -> list[str]:
             elif known[name] != digest:
                 raise SchemaChanged(f"database/{name} was edited after it had been applied; add a new file instead")
     return applied
+
+
+def missing_files(database: Database) -> list[str]:
+    """Return the schema files that were not applied as they are here. Raises DatabaseUnavailable, StatementRefused."""
+    known = {row["name"]: row["digest"] for row in database.run("applied_migrations", again=True)}
+    return [name for name, digest in _digests() if known.get(name) != digest]
+
+
+@cache
+def _digests() -> tuple[tuple[str, str], ...]:
+    return tuple((name, _digest_of((FOLDER / name).read_text(encoding="utf-8"))) for name in FILES)
+
+
+def _digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

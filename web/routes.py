@@ -33,6 +33,8 @@ ROUTES: dict[str, Access] = {
     "webhooks.automated_signal": Access.WEBHOOK,
     "webhooks.live_signal": Access.WEBHOOK,
     "webhooks.realtime_price": Access.WEBHOOK,
+    "health.alive": Access.PUBLIC,
+    "health.ready": Access.PUBLIC,
     # Says more to who may see inside.
     "health.health": Access.PUBLIC,
     # Scripts, styles and the icon: there is nothing of the owner in them.
