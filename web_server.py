@@ -20,9 +20,9 @@ from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from database.account_history import AccountHistory
 from database.announcer import Announcer
-from database.connection import Database
 from database.events import EventListener
 from database.logins import LoginRecord
+from database.pools import WebPools
 from database.queue import TaskQueue
 from database.signals import SignalStore
 from database.startup import OpenedDatabase, StartRefused, open_database, prepare_schema
@@ -74,9 +74,6 @@ __all__ = [
     "shutdown",
 ]
 
-# TradingView gives up after 3 s. A signal waits for the write before its own at most, so two of them must fit.
-WEBHOOK_STATEMENT_SECONDS = 1.2
-
 
 class Service:
     """Everything that one web process holds, made from its settings. Nothing runs before ``start``."""
@@ -87,22 +84,15 @@ class Service:
         self.settings = settings
         self.opened = opened
         self.logger = logging.getLogger("web_server")
-        self.database = Database(
-            opened.url,
-            size=settings.database_pool_size,
-            statement_timeout=WEBHOOK_STATEMENT_SECONDS,
-            name="execution-router-web",
-        )
+        self._pools = WebPools(opened.url, size=settings.database_pool_size)
+        self.database = self._pools.webhooks
         self._announcer = Announcer(opened.url, logger=self.logger)
         self.store = SignalStore(self.database, self._announcer.announce)
         self.states = tracked_accounts(settings, self.database)
-        self._router_database = Database(opened.url, size=5, name="execution-router-worker")
-        # Connections of their own: a person who halts must not wait behind the orders that he wants to stop.
-        self._desk_database = Database(opened.url, size=3, name="execution-router-desk")
-        logins = LoginRecord(self._desk_database, idle=settings.session_idle, lifetime=settings.session_lifetime)
+        logins = LoginRecord(self._pools.desk, idle=settings.session_idle, lifetime=settings.session_lifetime)
         self._doorkeeper = Doorkeeper(settings, logins)
         self._intake = Intake(settings, self.store, self.logger)
-        self.router = router_of(settings, self._router_database, self.states, self._intake.is_crowded)
+        self.router = router_of(settings, self._pools.router, self.states, self._intake.is_crowded)
         tracker = tracker_of(self.states)
         self._keeper = AccountKeeper(
             settings,
@@ -112,15 +102,13 @@ class Service:
             self.logger,
             busy=self.router.is_busy,
         )
-        # And a page that is slow to read must hold up neither.
-        self._page_database = Database(opened.url, size=4, statement_timeout=10.0, name="execution-router-page")
-        self._readings = Readings(self._page_database)
+        self._readings = Readings(self._pools.pages)
         # A page whose server has stopped answering, or is gone without a word, finds out within ten seconds.
         self.socketio = SocketIO(async_mode="threading", ping_interval=5, ping_timeout=5)
         self._changes = ChangeFeed(self.socketio, may_listen=may_listen, logger=self.logger)
         self._heartbeat = Heartbeat(
             settings,
-            self._router_database,
+            self._pools.router,
             kind="WEB",
             routes=lambda: settings.router_enabled and self.router.is_alive(),
             logger=self.logger,
@@ -128,7 +116,7 @@ class Service:
         self._stopping = threading.Event()
         self._refused: StartRefused | None = None
         self._starter = threading.Thread(target=self._start_when_ready, name="starter", daemon=True)
-        results = TaskQueue(self._router_database, worker="reader", lease=settings.task_lease)
+        results = TaskQueue(self._pools.router, worker="reader", lease=settings.task_lease)
         feed = LiveFeed(self.socketio, settings, results.result_of, tracker)
         self._listener = EventListener(
             opened.direct_url,
@@ -148,24 +136,24 @@ class Service:
                 self.settings,
                 tracker_of(self.states),
                 # A long history may take longer to read than a webhook may take to answer.
-                AccountHistory(self._router_database),
+                AccountHistory(self._pools.router),
                 names=self.settings.account_names(),
                 rules_of=tracker_of(self.states).rules_of,
                 clock=utc_now,
                 logger=self.logger,
             )
         )
-        app.register_blueprint(order_routes(self.settings, self._desk_database, clock=utc_now, logger=self.logger))
+        app.register_blueprint(order_routes(self.settings, self._pools.desk, clock=utc_now, logger=self.logger))
         assets = Assets()
         app.register_blueprint(assets.routes())
         app.register_blueprint(
             page_routes(
                 self.settings,
-                self._page_database,
+                self._pools.pages,
                 tracker_of(self.states),
                 self._changes,
                 assets=assets,
-                facts_of=WhatIf(self.settings, self.states, self._page_database, self.router.connectors).facts,
+                facts_of=WhatIf(self.settings, self.states, self._pools.pages, self.router.connectors).facts,
                 clock=utc_now,
                 logger=self.logger,
             )
@@ -210,16 +198,13 @@ class Service:
             self._heartbeat.stop()
             self._listener.stop()
             self._changes.stop()
-            self.database.close()
-            self._router_database.close()
-            self._desk_database.close()
-            self._page_database.close()
+            self._pools.close()
             self.logger.info("Web process stopped", extra={"event": "web_stopped"})
 
     def _start_when_ready(self) -> None:
         try:
             # Migrations may take longer than a webhook may, so they run on the router's connections.
-            ready = prepare_schema(self.opened, self._router_database, self.logger, self._stopping)
+            ready = prepare_schema(self.opened, self._pools.router, self.logger, self._stopping)
         except StartRefused as error:
             self._refused = error
             self.logger.error("Nothing is routed: %s", error, extra={"event": "start_refused"})

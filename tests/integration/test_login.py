@@ -374,12 +374,12 @@ def test_with_the_database_away_nobody_gets_in_and_is_told_why(make_site: MakeAp
     app = make_site()
     client = app.test_client()
     log_in(client, ADMIN)
-    service_of(app)._desk_database._url = "postgresql://nobody@127.0.0.1:1/none"
-    service_of(app)._desk_database.close()
+    service_of(app)._pools.desk._url = "postgresql://nobody@127.0.0.1:1/none"
+    service_of(app)._pools.desk.close()
     assert see(client) == "503"
     fresh = make_site().test_client()
-    service_of(fresh.application)._desk_database._url = "postgresql://nobody@127.0.0.1:1/none"
-    service_of(fresh.application)._desk_database.close()
+    service_of(fresh.application)._pools.desk._url = "postgresql://nobody@127.0.0.1:1/none"
+    service_of(fresh.application)._pools.desk.close()
     cookie = client.get_cookie("router")
     assert cookie is not None
     fresh.set_cookie("router", cookie.value)
