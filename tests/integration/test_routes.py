@@ -19,13 +19,6 @@ from web.routes import KEY, ROUTES, Access
 # A value for each part of a path; none of them names anything that is there.
 PARTS: dict[str, Any] = {"firm": "APEX", "program": "9", "order_id": 7, "name": "task:7", "digest": "0"}
 PARTS |= {"difference_id": 7, "halt_id": 7}
-    "program": "9",
-    "order_id": 7,
-    "name": "task:7",
-    "difference_id": 7,
-    "halt_id": 7,
-}
-PARTS |= {"digest": "0"}
 SENT_BY_ANOTHER = "the operator, sent by another site"
 SECRET = "shown-by-the-sender"
 ENVIRONMENT = {
