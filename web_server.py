@@ -32,6 +32,7 @@ from routing.heartbeat import Heartbeat
 from routing.interpreter import settle_heap
 from routing.tracked_accounts import tracked_accounts, tracker_of, utc_now
 from routing.what_if import WhatIf
+from web.access import is_trusted
 from web.accounts import account_routes
 from web.assets import Assets
 from web.banner import banner
@@ -50,9 +51,9 @@ from web.errors import install_error_answers
 from web.health import health_routes
 from web.intake import Intake
 from web.live import LiveFeed
+from web.live_doors import LiveDoors
 from web.login import login_routes
 from web.orders import order_routes
-from web.pages.gate import may_listen
 from web.pages.site import page_routes
 from web.readings import Readings
 from web.routes import install_routes
@@ -95,17 +96,12 @@ class Service:
         self.router = router_of(settings, self._pools.router, self.states, self._intake.is_crowded)
         tracker = tracker_of(self.states)
         self._keeper = AccountKeeper(
-            settings,
-            opened.direct_url,
-            tracker,
-            self.router.connectors,
-            self.logger,
-            busy=self.router.is_busy,
+            settings, opened.direct_url, tracker, self.router.connectors, self.logger, busy=self.router.is_busy
         )
         self._readings = Readings(self._pools.pages)
         # A page whose server has stopped answering, or is gone without a word, finds out within ten seconds.
         self.socketio = SocketIO(async_mode="threading", ping_interval=5, ping_timeout=5)
-        self._changes = ChangeFeed(self.socketio, may_listen=may_listen, logger=self.logger)
+        self._changes = ChangeFeed(self.socketio, may_listen=lambda: is_trusted(settings), logger=self.logger)
         self._heartbeat = Heartbeat(
             settings,
             self._pools.router,
@@ -113,6 +109,7 @@ class Service:
             routes=lambda: settings.router_enabled and self.router.is_alive(),
             logger=self.logger,
         )
+        self._live_doors = LiveDoors(self.socketio, self._doorkeeper, self.logger)
         self._stopping = threading.Event()
         self._refused: StartRefused | None = None
         self._starter = threading.Thread(target=self._start_when_ready, name="starter", daemon=True)
@@ -197,6 +194,7 @@ class Service:
             self._keeper.stop()
             self._heartbeat.stop()
             self._listener.stop()
+            self._live_doors.stop()
             self._changes.stop()
             self._pools.close()
             self.logger.info("Web process stopped", extra={"event": "web_stopped"})
@@ -216,6 +214,7 @@ class Service:
             self._heartbeat.start()
             self._changes.start()
             self._listener.start()
+            self._live_doors.start()
 
     def _on_connect(self) -> None:
         tracker_of(self.states).forget()

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import socketio
 
 from tests.conftest import Sql
-from tests.processes import entry, exit_of, wait_until, web_process, worker_process
+from tests.processes import Web, entry, exit_of, wait_until, web_process, worker_process
 
 
 class Listener:
     """A Socket.IO client that keeps what it hears."""
 
-    def __init__(self, url: str, transport: str = "websocket", auth: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        transport: str = "websocket",
+        auth: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self._lock = threading.Lock()
         self.client = socketio.Client(reconnection=False)
         for name in ("signal_stored", "task_finished", "verdict"):
             self.client.on(name, self._keeper(name))
-        self.client.connect(url, transports=[transport], auth=auth, wait_timeout=5)
+        self.client.connect(url, headers=headers or {}, transports=[transport], auth=auth, wait_timeout=5)
 
     def _keeper(self, name: str) -> Any:
         def keep(data: dict[str, Any]) -> None:
@@ -99,3 +108,41 @@ def test_strangers_do_not_listen(database_url: str, tmp_path: Path) -> None:
         allowed.connect(web.url, headers=forwarded, auth={"token": "right"}, wait_timeout=5)
         assert allowed.connected
         allowed.disconnect()
+
+
+ADMIN, VIEWER = "correct-horse-battery", "look-do-not-touch"
+
+
+def logged_in(web: Web, password: str) -> httpx.Client:
+    """Return a browser that has logged in."""
+    browser = httpx.Client(base_url=web.url)
+    [token] = re.findall(r'name="csrf_token" value="([^"]+)"', browser.get("/login").text)
+    answer = browser.post("/login", data={"csrf_token": token, "password": password, "name": "anna"})
+    assert answer.status_code == 303
+    return browser
+
+
+def listen(web: Web, browser: httpx.Client, transport: str) -> Listener:
+    return Listener(web.url, transport, headers={"Cookie": f"router={browser.cookies['router']}"})
+
+
+def test_live_events_are_for_who_is_logged_in_and_end_with_the_login(
+    database_url: str, sql: Sql, tmp_path: Path
+) -> None:
+    log = tmp_path / "web.log"
+    with web_process(database_url, log, API_TOKEN="right", ADMIN_PASSWORD=ADMIN, VIEWER_PASSWORD=VIEWER) as web:
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            Listener(web.url)
+        with closing(logged_in(web, ADMIN)) as anna, closing(logged_in(web, VIEWER)) as ben:
+            leaving = [listen(web, anna, "websocket"), listen(web, anna, "polling")]
+            staying, bearer = listen(web, ben, "websocket"), Listener(web.url, auth={"token": "right"})
+            sql("UPDATE web_logins SET ended_at = now() WHERE role = 'operator'")
+            wait_until(lambda: not any(listener.client.connected for listener in leaving), what="an end", seconds=6)
+            web.post(entry("T1"))
+            for listener in (staying, bearer):
+                wait_until(lambda heard=listener: len(heard.of("signal_stored")) == 1, what="an event")  # type: ignore[misc]
+            assert [listener.of("signal_stored") for listener in leaving] == [[], []]
+            with pytest.raises(socketio.exceptions.ConnectionError):
+                listen(web, anna, "websocket")
+            staying.client.disconnect()
+            bearer.client.disconnect()

@@ -1,10 +1,9 @@
-"""The one place that says who may look at pages and hear of changes."""
+"""The one place that says who may look at pages."""
 
 from __future__ import annotations
 
 from flask import Response
 
-from database.connection import DatabaseUnavailable
 from domain.person import Role
 from web.sessions import current_person, refusal
 
@@ -15,11 +14,3 @@ def turned_away() -> Response | None:
     A browser is sent to the login. Raises DatabaseUnavailable where nobody can say who the sender is.
     """
     return None if current_person() is not None else refusal(Role.VIEWER)
-
-
-def may_listen() -> bool:
-    """Return whether whoever opens a Socket.IO connection may hear of changes."""
-    try:
-        return current_person() is not None
-    except DatabaseUnavailable:
-        return False
