@@ -19,6 +19,10 @@ threads = _settings.web_threads
 graceful_timeout = 5
 timeout = 60
 keepalive = 75
+# A sender's headers, in bytes and number, before anything of ours is asked. Bodies: web/bodies.py.
+limit_request_line = 4094
+limit_request_field_size = 8190
+limit_request_fields = 60
 # No access log: a path may end in a webhook token. Refusals and faults are logged by the application.
 accesslog = None
 loglevel = "warning"

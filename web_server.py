@@ -57,6 +57,7 @@ from web.orders import order_routes
 from web.pages.site import page_routes
 from web.readings import Readings
 from web.routes import install_routes
+from web.security_headers import SecurityHeaders
 from web.sessions import install_sessions
 from web.template_words import install_template_words
 from web.webhooks import webhook_routes
@@ -168,6 +169,8 @@ class Service:
         app.register_blueprint(login_routes(self._doorkeeper, self.logger))
         install_error_answers(app, self.logger)
         self.socketio.init_app(app, async_mode="threading")
+        # Around Socket.IO, whose answers do not pass through Flask.
+        app.wsgi_app = SecurityHeaders(app.wsgi_app, self.settings.trusted_proxies)  # type: ignore[method-assign]
         app.extensions["execution_service"] = self
         app.extensions[STORE_KEY] = self.store
         return app
