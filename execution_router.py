@@ -23,6 +23,7 @@ from database.migrations import migrate
 from database.queue import TaskQueue
 from database.signals import SignalStore, StoreOutcome
 from database.startup import StartRefused, open_database, prepare_schema
+from domain.stage_times import StageCounts
 from routing.account_keeper import AccountKeeper
 from routing.heartbeat import Heartbeat
 from routing.interpreter import settle_heap, take_short_turns
@@ -121,6 +122,11 @@ class ExecutionRouter:
             self._worker.wake()
         if self._orders is not None:
             self._orders.wake()
+
+    def stage_times(self) -> dict[str, StageCounts]:
+        """Return how long the stages of this process's work took."""
+        taken = {} if self._worker is None else self._worker.times.counted()
+        return taken if self._orders is None else taken | self._orders.sender.times.counted()
 
     def is_alive(self) -> bool:
         """Return whether the thread serves the queue."""

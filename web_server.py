@@ -48,14 +48,13 @@ from web.enqueue import (
     handle_mfe_update,
 )
 from web.errors import install_error_answers
-from web.health import health_routes
+from web.eyes import Eyes
 from web.intake import Intake
 from web.live import LiveFeed
 from web.live_doors import LiveDoors
 from web.login import login_routes
 from web.orders import order_routes
 from web.pages.site import page_routes
-from web.readings import Readings
 from web.routes import install_routes
 from web.security_headers import SecurityHeaders
 from web.sessions import install_sessions
@@ -99,7 +98,7 @@ class Service:
         self._keeper = AccountKeeper(
             settings, opened.direct_url, tracker, self.router.connectors, self.logger, busy=self.router.is_busy
         )
-        self._readings = Readings(self._pools.pages)
+        self._eyes = Eyes(settings, *self._pools, stages=self.router.stage_times)
         # A page whose server has stopped answering, or is gone without a word, finds out within ten seconds.
         self.socketio = SocketIO(async_mode="threading", ping_interval=5, ping_timeout=5)
         self._changes = ChangeFeed(self.socketio, may_listen=lambda: is_trusted(settings), logger=self.logger)
@@ -157,15 +156,7 @@ class Service:
             )
         )
         install_template_words(app)
-        app.register_blueprint(
-            health_routes(
-                self.settings,
-                self.database,
-                self._readings,
-                router_alive=self.router.is_alive,
-                stopping=self._stopping.is_set,
-            )
-        )
+        self._eyes.install(app, router_alive=self.router.is_alive, stopping=self._stopping.is_set)
         app.register_blueprint(login_routes(self._doorkeeper, self.logger))
         install_error_answers(app, self.logger)
         self.socketio.init_app(app, async_mode="threading")

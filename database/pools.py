@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from database.connection import Database
 
 # TradingView gives up after 3 s. A signal waits for the write before its own at most, so two of them must fit.
@@ -21,7 +23,10 @@ class WebPools:
         # And a page that is slow to read must hold up neither.
         self.pages = Database(url, size=4, statement_timeout=10.0, name="execution-router-page")
 
+    def __iter__(self) -> Iterator[Database]:
+        return iter((self.webhooks, self.pages, self.router, self.desk))
+
     def close(self) -> None:
         """Close every idle connection."""
-        for pool in (self.webhooks, self.router, self.desk, self.pages):
+        for pool in self:
             pool.close()

@@ -63,7 +63,7 @@ class OrderService:
         self._logger = logger
         self._leads: Leads | None = None
         self._leading = False
-        sender = Sender(
+        self.sender = sender = Sender(
             retry=RetryPolicy(max_attempts=settings.send_max_attempts, base=settings.send_retry_base),
             clock=utc_now,
             actor=worker,

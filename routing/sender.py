@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from time import perf_counter
 
 from connectors.live_connector import LiveConnector
 from connectors.tickets import EntryTicket, ExitTicket
@@ -15,6 +16,7 @@ from connectors.venue import NotSent, OrderReport
 from database.orders import Change, ClaimedExit
 from domain.ledger import LedgerOrder, Purpose
 from domain.order_state import OrderState
+from domain.stage_times import StageTimes
 from routing.retry import RetryPolicy
 
 
@@ -26,6 +28,7 @@ class Sender:
     clock: Callable[[], datetime]
     actor: str
     logger: logging.Logger
+    times: StageTimes = field(default_factory=StageTimes)
 
     def send_entry(self, connector: LiveConnector, order: LedgerOrder) -> Change:
         """Send an entry that is on record as SENDING; return what it becomes. Never raises."""
@@ -47,8 +50,10 @@ class Sender:
         return self.retry.delay(order.leg, 1.0) if order.leg < self.retry.max_attempts else None
 
     def _outcome(self, connector: LiveConnector, order: LedgerOrder, call: Callable[[], OrderReport]) -> Change:
+        began = perf_counter()
         try:
             report = call()
+            self.times.add("send", [perf_counter() - began])
         except NotSent as error:
             return self._not_sent(connector, order, error)
         except Exception as error:  # noqa: BLE001 - a failure that nobody foresaw leaves open what the venue has done

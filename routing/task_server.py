@@ -7,11 +7,13 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from time import perf_counter
 from typing import Any
 
 from database.connection import StatementRefused
 from database.queue import Result, Task, TaskQueue
 from domain.order import TaskEvent
+from domain.stage_times import StageTimes
 from risk_engine.fact_record import FactRecorder
 from risk_engine.fact_text import UnknownFact
 from routing.behind import Behind
@@ -46,6 +48,8 @@ class TaskServer:
         self._desk = desk
         self._recorder = FactRecorder()
         self._recording = Behind("execution-router-record")
+        # How long tasks waited for their claim, and what deciding and recording them took.
+        self.times = StageTimes()
         self._lock = threading.Lock()
         self._in_hand: dict[int, Task] = {}
 
@@ -96,6 +100,7 @@ class TaskServer:
 
     @contextmanager
     def _held(self, tasks: list[Task]) -> Iterator[None]:
+        self.times.add("wait", [float(task.age) for task in tasks])
         with self._lock:
             self._in_hand.update({task.id: task for task in tasks})
         try:
@@ -109,7 +114,9 @@ class TaskServer:
         seen = self._processor.prepare() if any(task.event_type is TaskEvent.ENTRY for task in tasks) else None
         done: dict[int, Processed] = {}
         results: list[Result] = []
+        seconds: list[float] = []
         for position, task in enumerate(tasks):
+            began = perf_counter()
             if self._stopping() and position > 0:
                 self._queue.give_back(tasks[position:])
                 break
@@ -118,6 +125,8 @@ class TaskServer:
                 results.append(self._result(task, done[task.id]))
             except Exception as error:  # noqa: BLE001 - one bad task must not take its neighbours with it
                 self._report_failed(task, error)
+            seconds.append(perf_counter() - began)
+        self.times.add("decide", seconds)
         return done, results
 
     def _decide(self, task: Task, view: LedgerView | None, seen: Seen | None) -> Processed:
@@ -144,6 +153,7 @@ class TaskServer:
         return Result(task=task, body=body, event=event, facts=recorded.text, named=recorded.named)
 
     def _decide_at_desk(self, desk: OrderDesk, tasks: list[Task]) -> dict[int, Processed]:
+        began = perf_counter()
         try:
             decided = desk.decide(tasks, self._decide, self._result)
         except StatementRefused as error:
@@ -152,6 +162,7 @@ class TaskServer:
                 return {}
             # One row that PostgreSQL refuses must not take its neighbours with it.
             return {number: done for task in tasks for number, done in self._decide_at_desk(desk, [task]).items()}
+        self.times.add("decide_and_record", [perf_counter() - began])
         for named in decided.named:
             self._recorder.kept(named)
         for task, failure in decided.failed:
@@ -163,6 +174,7 @@ class TaskServer:
     def _record(self, results: list[Result]) -> None:
         if not results:
             return
+        began = perf_counter()
         try:
             finished = self._queue.record(results)
         except StatementRefused as error:
@@ -173,6 +185,7 @@ class TaskServer:
             for result in results:
                 self._record([result])
             return
+        self.times.add("record", [perf_counter() - began])
         for result in results:
             self._recorder.kept(result.named)
             if result.task.id not in finished:

@@ -56,6 +56,7 @@ class QueueWorker:
         self._server = TaskServer(
             queue, processor, retry=retry, logger=logger, stopping=self._stopping.is_set, desk=desk
         )
+        self.times = self._server.times
         self._threads: list[threading.Thread] = []
         self._expiry_checked = float("-inf")
 

@@ -37,6 +37,7 @@ ROUTES: dict[str, Access] = {
     "health.ready": Access.PUBLIC,
     # Says more to who may see inside.
     "health.health": Access.PUBLIC,
+    "metrics.scrape": Access.VIEWER,
     # Scripts, styles and the icon: there is nothing of the owner in them.
     "assets.asset": Access.PUBLIC,
     "pages.overview": Access.VIEWER,
