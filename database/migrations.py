@@ -21,6 +21,7 @@ FILES = (
     "schema/orders.sql",
     "schema/logins.sql",
     "schema/heartbeats.sql",
+    "schema/storage.sql",
 )
 
 
