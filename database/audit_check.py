@@ -11,6 +11,7 @@ from database.audit_chain import NOTHING_BEFORE, START, Link, event_digest, link
 from database.connection import Row, Transaction
 
 LOGS = "execution_logs"
+BATCHES = "archive_batches"
 GUARDS = (("audit_events", "audit_is_append_only"), ("audit_chain", "audit_is_append_only"), (LOGS, "audit_verdicts"))
 
 
@@ -105,6 +106,7 @@ def _findings(transaction: Transaction, tally: Tally, head: str | None) -> Itera
         yield Finding(Fault.UNKNOWN_HEAD, head, "is the hash of no position")
     yield from _unsealed(transaction, tally)
     yield from _verdicts(transaction)
+    yield from _archive(transaction)
     yield from _tables(transaction, tally)
 
 
@@ -183,22 +185,38 @@ def _verdicts(transaction: Transaction) -> Iterator[Finding]:
     transaction.rows("open_unaudited_logs", last_log_id=0 if beginning is None else beginning["last_log_id"])
     for page in pages(transaction):
         for row in page:
-            where = f"{LOGS} {row['id']} ({row['status']} of {row['trade_id']}, task {row['task_id']})"
+            where = _log(row)
             has = "no event" if row["events"] == 0 else f"{row['events']} events instead of one"
             yield Finding(Fault.UNAUDITED_ROW, where, f"has {has}")
     transaction.rows("open_differing_verdicts")
     for page in pages(transaction):
         for row in page:
-            where = f"{LOGS} {row['log_id']} of event {row['event_id']} (trade {row['subject']}, task {row['task_id']})"
+            about = f"of event {row['event_id']} (trade {row['subject']}, task {row['task_id']})"
+            where = f"{row['place']} {row['log_id']} {about}"
             if row["found"]:
                 yield Finding(Fault.CHANGED_ROW, where, f"differs in {', '.join(row['columns'])}")
             else:
                 yield Finding(Fault.MISSING_ROW, where, "is gone")
 
 
+def _log(row: Row) -> str:
+    return f"{row['place']} {row['id']} ({row['status']} of {row['trade_id']}, task {row['task_id']})"
+
+
+def _archive(transaction: Transaction) -> Iterator[Finding]:
+    transaction.rows("open_unlisted_archive")
+    for page in pages(transaction):
+        for row in page:
+            yield Finding(Fault.UNAUDITED_ROW, _log(row), f"was not brought there by any row of {BATCHES}")
+    for row in transaction.rows("archive_counts"):
+        fault = Fault.MISSING_ROW if row["found"] < row["expected"] else Fault.UNAUDITED_ROW
+        if row["found"] != row["expected"]:
+            yield Finding(fault, row["name"], f"holds {row['found']} rows, by {BATCHES} it is {row['expected']}")
+
+
 def _tables(transaction: Transaction, tally: Tally) -> Iterator[Finding]:
     guarded = {(row["name"], row["function"]): row for row in transaction.rows("audited_tables")}
-    copied = tally.sources | {name for name, function in guarded if function == "audit_row"}
+    copied = tally.sources | {BATCHES} | {name for name, function in guarded if function == "audit_row"}
     for name, function in (*GUARDS, *((source, "audit_row") for source in sorted(copied - {LOGS}))):
         guard = guarded.get((name, function))
         if guard is None:

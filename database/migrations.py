@@ -22,6 +22,7 @@ FILES = (
     "schema/logins.sql",
     "schema/heartbeats.sql",
     "schema/storage.sql",
+    "schema/archive.sql",
 )
 
 

@@ -17,6 +17,9 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO router_service;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO router_service;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO router_service;
+-- It looks up there what was moved; only the owner archives.
+GRANT USAGE ON SCHEMA archive TO router_service;
+GRANT SELECT ON ALL TABLES IN SCHEMA archive TO router_service;
 -- Only the newest of them are kept.
 GRANT DELETE ON refused_webhooks, web_logins, login_attempts, router_heartbeats TO router_service;
 
@@ -25,4 +28,5 @@ REVOKE INSERT, UPDATE ON audit_events FROM router_service;
 REVOKE UPDATE ON audit_chain FROM router_service;
 REVOKE UPDATE ON account_snapshots, account_restarts, rule_sets FROM router_service;
 REVOKE UPDATE ON web_keys FROM router_service;
+REVOKE INSERT, UPDATE ON archive_batches FROM router_service;
 REVOKE INSERT, UPDATE ON schema_migrations FROM router_service;

@@ -7,7 +7,7 @@ from typing import Any
 
 from database.audit_chain import AuditChain
 from database.audit_check import Finding, Tally, check_audit
-from database.connection import Database
+from database.connection import Database, Row, Transaction
 from tests.conftest import Sql
 
 RESULT = {
@@ -53,6 +53,13 @@ FACTS = (
     "INSERT INTO rule_sets (digest, id, version, content) VALUES ('d1', 'topstep-50k', '2026-10-04', '{\"a\": 1.50}')",
 )
 FACT_EVENTS = len(FACTS)
+
+
+class SameTransaction(Transaction):
+    """Checks within the transaction that altered something, so that it can be rolled back."""
+
+    def rows(self, name: str, /, **values: Any) -> list[Row]:
+        return [] if name == "begin_audit_check" else super().rows(name, **values)
 
 
 def decide(sql: Sql, trades: int) -> None:

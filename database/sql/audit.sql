@@ -78,8 +78,12 @@ LIMIT 1
 
 -- name: open_unaudited_logs
 DECLARE pages NO SCROLL CURSOR FOR
-SELECT l.id, l.task_id, l.trade_id, l.status, found.events
-FROM execution_logs l
+SELECT l.place, l.id, l.task_id, l.trade_id, l.status, found.events
+FROM (
+    SELECT 'execution_logs' AS place, id, task_id, trade_id, status FROM execution_logs
+    UNION ALL
+    SELECT 'archive.execution_logs', id, task_id, trade_id, status FROM archive.execution_logs
+) l
 CROSS JOIN LATERAL (
     SELECT count(*) AS events FROM audit_events e
     WHERE e.task_id = l.task_id AND e.source = 'execution_logs' AND e.content ->> 'log_id' = l.id::text
@@ -88,11 +92,18 @@ WHERE l.status IN ('SUCCESS', 'FAILED') AND l.id > %(last_log_id)s AND found.eve
 ORDER BY l.id
 
 -- name: open_differing_verdicts
--- What audit_verdicts wrote down, worked out again; of the accounts' results only what was decided.
+-- What audit_verdicts wrote down, worked out again, wherever the log lies by now; of the accounts' results only what was
+-- decided. What was dropped from the archive is not missed.
 DECLARE pages NO SCROLL CURSOR FOR
-SELECT e.id AS event_id, e.task_id, e.subject, e.content ->> 'log_id' AS log_id, l.id IS NOT NULL AS found, differs.columns
+SELECT COALESCE(l.place, 'execution_logs') AS place, e.id AS event_id, e.task_id, e.subject,
+       e.content ->> 'log_id' AS log_id, l.id IS NOT NULL AS found, differs.columns
 FROM audit_events e
-LEFT JOIN execution_logs l ON l.task_id = e.task_id AND l.id::text = e.content ->> 'log_id'
+LEFT JOIN (
+    SELECT 'execution_logs' AS place, id, task_id, trade_id, event_type, status, response_body FROM execution_logs
+    UNION ALL
+    SELECT 'archive.execution_logs', id, task_id, trade_id, event_type, status, response_body
+    FROM archive.execution_logs
+) l ON l.task_id = e.task_id AND l.id::text = e.content ->> 'log_id'
 CROSS JOIN LATERAL (
     SELECT array_remove(ARRAY[
         CASE WHEN l.trade_id IS DISTINCT FROM e.subject THEN 'trade_id' END,
@@ -118,6 +129,8 @@ CROSS JOIN LATERAL (
         ) THEN 'connector_results' END], NULL) AS columns
 ) differs
 WHERE e.source = 'execution_logs' AND cardinality(differs.columns) > 0
+  AND (l.id IS NOT NULL
+       OR NOT EXISTS (SELECT FROM archive_batches b WHERE b.kind = 'DROPPED' AND b.task_ids @> e.task_id))
 ORDER BY e.id
 
 -- name: audited_tables

@@ -24,7 +24,7 @@ RETURNING t.id, t.trade_id, t.event_type, t.payload, t.attempts, t.priority,
     t.event_type = 'ENTRY' AND EXISTS (
     SELECT 1 FROM execution_tasks x
     WHERE x.trade_id = t.trade_id AND x.event_type = 'EXIT' AND (x.id < t.id OR x.status = 'SUCCESS')
-) AS trade_closed
+) OR archive.has_exit(t.trade_id) AS trade_closed
 
 -- name: record_results
 -- Task and log together, and only where the claim still holds: worker and attempt are the fence against a worker that

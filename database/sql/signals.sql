@@ -1,7 +1,8 @@
 -- name: store_signals
--- Signals and tasks in one statement, so that both are stored or none. An event that is already there comes back without
--- a row. Within the statement a trade is known by an entry that stands before it. What is told of it comes back as text:
--- a NOTIFY here would make every writer wait for the flush of the one before.
+-- Signals and tasks in one statement, so that both are stored or none. An event that is already there, or lies in the
+-- archive, comes back without a row. Within the statement a trade is known by an entry that stands before it. What is
+-- told of it comes back as text: a NOTIFY here would make every writer wait for the flush of the one before. Never
+-- prepared: a statement that had to wait for the archive must not look with the eyes of before, as EXECUTE would.
 WITH given AS MATERIALIZED (
     SELECT *
     FROM ROWS FROM (json_to_recordset(%(signals)s::json) AS (
@@ -23,10 +24,12 @@ WITH given AS MATERIALIZED (
                 SELECT 1 FROM automated_signals a WHERE a.trade_id = g.trade_id AND a.lifecycle = 'ENTRY')
             AND NOT EXISTS (
                 SELECT 1 FROM given e
-                WHERE e.trade_id = g.trade_id AND e.lifecycle = 'ENTRY' AND e.ordinality < g.ordinality),
+                WHERE e.trade_id = g.trade_id AND e.lifecycle = 'ENTRY' AND e.ordinality < g.ordinality)
+            AND NOT archive.has_entry(g.trade_id),
         CASE WHEN g.event_type IS NOT NULL
              THEN nextval(pg_get_serial_sequence('execution_tasks', 'id')) END
     FROM given g
+    WHERE NOT archive.has_event(g.event_key)
     ORDER BY g.ordinality
     ON CONFLICT (event_key) DO NOTHING
     RETURNING id, event_key, trade_id, lifecycle, symbol, direction, unknown_trade, task_id, received_at
@@ -51,6 +54,10 @@ FROM unnest(%(events)s::text[]) AS e (event)
 -- name: signal_of_event
 SELECT id AS signal_id, task_id, content_digest, unknown_trade, raw_body
 FROM automated_signals
+WHERE event_key = %(event_key)s
+UNION ALL
+SELECT id, task_id, content_digest, unknown_trade, raw_body
+FROM archive.automated_signals
 WHERE event_key = %(event_key)s
 
 -- name: lock_unnamed_content
@@ -79,7 +86,8 @@ RETURNING symbol
 WITH kept AS (
     INSERT INTO refused_webhooks (endpoint, status_code, code, message, problems, body, trade_id, signal_id)
     VALUES (%(endpoint)s, %(status_code)s, %(code)s, %(message)s, %(problems)s::json, %(body)s, %(trade_id)s,
-            %(signal_id)s)
+            -- Empty where the signal lies in the archive.
+            (SELECT id FROM automated_signals WHERE id = %(signal_id)s))
     RETURNING id
 ), pruned AS (
     DELETE FROM refused_webhooks WHERE id <= (SELECT id - %(newest)s FROM kept)

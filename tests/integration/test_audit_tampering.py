@@ -15,22 +15,24 @@ import pytest
 
 from database.audit_chain import AuditChain, Link, link_hash
 from database.audit_check import Fault, Finding, Tally, check_audit
-from database.connection import Database, Row, Transaction
+from database.connection import Database, Transaction
 from database.embedded import EmbeddedServer
-from tests.audits import FACT_EVENTS, findings_of, live_a_day, past_the_triggers, seal_all, switch_triggers, tally_of
+from tests.audits import (
+    FACT_EVENTS,
+    SameTransaction,
+    findings_of,
+    live_a_day,
+    past_the_triggers,
+    seal_all,
+    switch_triggers,
+    tally_of,
+)
 from tests.conftest import Sql, administrator, url_of
 
 TRADES = 400
 # The event with which the audit begins comes first.
 EVENTS = 1 + TRADES + FACT_EVENTS
 Expected = list[tuple[Fault, str]]
-
-
-class SameTransaction(Transaction):
-    """Checks within the transaction that altered something, so that it can be rolled back."""
-
-    def rows(self, name: str, /, **values: Any) -> list[Row]:
-        return [] if name == "begin_audit_check" else super().rows(name, **values)
 
 
 class SameDatabase(Database):

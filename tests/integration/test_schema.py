@@ -40,6 +40,7 @@ TABLES = {
     "decision_texts",
     "policy_acknowledgements",
     "account_states",
+    "archive_batches",
     "audit_chain",
     "audit_events",
     "audit_horizon",
