@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from account_engine import AccountStateManager
+from alerts.service import AlertService
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from database.accounts import AccountRecord
@@ -270,14 +271,17 @@ def main() -> int:
     keeper = AccountKeeper(settings, opened.direct_url, tracker, router.connectors, logger, busy=router.is_busy)
     listener = EventListener(opened.direct_url, on_event=on_event, on_connect=on_connect, logger=logger)
     heartbeat = Heartbeat(settings, database, kind="WORKER", routes=router.is_alive, logger=logger)
+    alerts = AlertService(settings, opened.url, opened.direct_url, logger)
     router.start(keeper.leadership)
     listener.start()
     keeper.start()
     heartbeat.start()
+    alerts.start()
     settle_heap()
     take_short_turns()
     stopping.wait()
     heartbeat.stop()
+    alerts.stop()
     router.stop()
     keeper.stop()
     listener.stop()

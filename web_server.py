@@ -16,6 +16,7 @@ from flask_socketio import SocketIO
 from gunicorn.app.wsgiapp import WSGIApplication
 
 from account_engine.account_change import is_of_account
+from alerts.service import AlertService
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from database.account_history import AccountHistory
@@ -110,6 +111,7 @@ class Service:
             logger=self.logger,
         )
         self._live_doors = LiveDoors(self.socketio, self._doorkeeper, self.logger)
+        self._alerts = AlertService(settings, opened.url, opened.direct_url, self.logger)
         self._stopping = threading.Event()
         self._refused: StartRefused | None = None
         self._starter = threading.Thread(target=self._start_when_ready, name="starter", daemon=True)
@@ -187,6 +189,7 @@ class Service:
             self.router.stop()
             self._keeper.stop()
             self._heartbeat.stop()
+            self._alerts.stop()
             self._listener.stop()
             self._live_doors.stop()
             self._changes.stop()
@@ -206,6 +209,7 @@ class Service:
                 self.router.start(self._keeper.leadership)
                 self._keeper.start()
             self._heartbeat.start()
+            self._alerts.start()
             self._changes.start()
             self._listener.start()
             self._live_doors.start()

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
+from config.alert_settings import AlertSettings
 from config.declared import Setting, operational
 from config.door_settings import DoorSettings
 from config.kinds import (
@@ -130,7 +131,7 @@ class RouterSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServiceSettings(DoorSettings, RouterSettings):
+class ServiceSettings(AlertSettings, DoorSettings, RouterSettings):
     """Settings of the whole service."""
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
+from config.alert_settings import secrets_of_channels
 from config.arming import arming_problems
 from config.checks import (
     account_names,
@@ -148,7 +149,8 @@ class Settings(ServiceSettings):
         groups += [(firm_owner(code).prefix, FirmSettings) for code in self.firms]
         groups += [(account_owner(account).prefix, ProgramSettings) for account in self.programs]
         names = {prefix + entry.suffix for prefix, group in groups for entry in setting_fields(group) if entry.secret}
-        values = {self.environ[name].strip() for name in names if name in self.environ and not self._is_number(name)}
+        values = secrets_of_channels(self.alert_urls or ())
+        values |= {self.environ[name].strip() for name in names if name in self.environ and not self._is_number(name)}
         for address in ("DATABASE_URL", "DATABASE_DIRECT_URL"):
             values |= _passwords(self.environ.get(address, ""))
         return tuple(sorted(values - {""}, key=lambda value: (-len(value), value)))

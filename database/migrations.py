@@ -23,6 +23,7 @@ FILES = (
     "schema/heartbeats.sql",
     "schema/storage.sql",
     "schema/archive.sql",
+    "schema/alert_outbox.sql",
 )
 
 

@@ -40,7 +40,7 @@ def observed(transaction: Transaction) -> Observed:
     """Return what is seen within a transaction: only what is committed, or what it wrote itself."""
     return Observed(
         tasks=_tasks(transaction.rows("observe_tasks", window=WINDOW_SECONDS, most_tasks=MOST_TASKS)[0]),
-        failed=tuple(
+        given_up=tuple(
             FailedTask(
                 id=row["id"],
                 trade_id=row["trade_id"],

@@ -116,7 +116,7 @@ class Observed:
     """All of it."""
 
     tasks: Tasks
-    failed: tuple[FailedTask, ...] = ()
+    given_up: tuple[FailedTask, ...] = ()
     decisions: tuple[Counted, ...] = ()
     sends: tuple[Sends, ...] = ()
     unresolved: tuple[OrderSeen, ...] = ()

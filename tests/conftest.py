@@ -22,7 +22,7 @@ from database.embedded import EmbeddedServer, start_embedded
 from database.migrations import migrate
 
 OURS = ("FTMO_", "APEX_", "TOPSTEP_", "BULENOX_", "LEELOO_", "ROUTE_TO_FIRMS", "EXECUTION_", "DATABASE_", "WEBHOOK_")
-PAGE = ("ADMIN_", "VIEWER_", "SECRET_KEY", "API_", "SESSION_", "TRUSTED_")
+PAGE = ("ADMIN_", "VIEWER_", "SECRET_KEY", "API_", "SESSION_", "TRUSTED_", "ALERT_")
 
 # A slow machine is no defect. In CI the examples are the same each time; at home new ones are tried.
 hypothesis_settings.register_profile("home", deadline=None)

@@ -9,7 +9,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = (
     *("domain", "config", "signals", "account_engine", "program_engine", "risk_engine"),
-    *("connectors", "database", "routing", "web", "control", "demo"),
+    *("connectors", "database", "routing", "web", "control", "demo", "alerts"),
 )
 ROOTS = ("web_server", "execution_router", "prop_firm_registry")
 

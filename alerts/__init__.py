@@ -1,0 +1,1 @@
+"""Alerts of the whole service: what is wrong, and who is told."""
