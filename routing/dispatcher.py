@@ -194,6 +194,14 @@ class Dispatcher:
             only_from = frozenset({OrderState.SENDING})
         written = self._ledger.write(order.id, change, connector_row, only_from=only_from, replace_after=delay)
         if written is not None:
+            self._logger.info(
+                "Order %s of %s is %s: %s",
+                written.client_order_id,
+                written.account,
+                written.state,
+                written.cause,
+                extra={"event": "order_written", "trade_id": written.trade_id, "order_id": written.id},
+            )
             self._settled(written)
 
     def _renew(self) -> None:

@@ -169,6 +169,7 @@ class TaskServer:
             self._report_failed(task, failure)
         for task in decided.lost:
             self._report_lost(task)
+        self._report_decided([task for task in tasks if task.id in decided.done])
         return decided.done
 
     def _record(self, results: list[Result]) -> None:
@@ -190,6 +191,16 @@ class TaskServer:
             self._recorder.kept(result.named)
             if result.task.id not in finished:
                 self._report_lost(result.task)
+        self._report_decided([result.task for result in results if result.task.id in finished])
+
+    def _report_decided(self, tasks: list[Task]) -> None:
+        """Log what is on record now, a batch in one line: a line a task would cost more than deciding some of them."""
+        if tasks:
+            self._logger.info(
+                "Decided: %s",
+                ", ".join(f"{task.event_type} of {task.trade_id} (task {task.id})" for task in tasks),
+                extra={"event": "tasks_decided", "task_ids": [task.id for task in tasks]},
+            )
 
     def _report_lost(self, task: Task) -> None:
         self._logger.warning(

@@ -57,6 +57,16 @@ class Intake:
             with self._lock:
                 self._under_way -= 1
 
+    def tell(self, answer: dict[str, Any]) -> None:
+        """Log that a signal is on record: where its trade's story begins."""
+        self._logger.info(
+            "Signal of %s is %s as task %s",
+            answer["trade_id"],
+            answer["status"],
+            answer["task_id"],
+            extra={"event": "signal_stored", "trade_id": answer["trade_id"], "task_id": answer["task_id"]},
+        )
+
     def _answer(self, endpoint: str, token: str | None, handle: Handler) -> tuple[Response, int]:
         body = b""
         try:

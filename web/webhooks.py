@@ -24,6 +24,7 @@ def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], Non
         def handle(fields: dict[str, Any], raw_body: str) -> dict[str, Any]:
             answer = store_signal(store, fields, raw_body)
             wake()
+            intake.tell(answer)
             return answer
 
         return intake.receive("/api/automated-signals/webhook", token, handle)
@@ -35,6 +36,7 @@ def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], Non
             live = parse_live_signal(fields, datetime.now(UTC))
             answer = stored_answer(store.store_live(live, raw_body=raw_body))
             wake()
+            intake.tell(answer)
             return answer
 
         return intake.receive("/api/live-signals", token, handle)

@@ -29,6 +29,8 @@ BY_HAND = r"""
 TABLES = {
     "account_alerts",
     "router_heartbeats",
+    "service_alerts",
+    "alert_outbox",
     "account_days",
     "account_flags",
     "account_overrides",

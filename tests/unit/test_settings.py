@@ -113,6 +113,10 @@ def test_defaults() -> None:
         "web_threads": 64,
         "log_level": "INFO",
         "log_format": "human",
+        "alert_urls": None,
+        "alert_quiet_hours": None,
+        "alert_session": None,
+        "alert_silence": 3600,
     }
 
 
@@ -702,6 +706,7 @@ def test_the_table_has_one_row_for_each_setting() -> None:
         "WEBHOOK_SECRET",
         "API_TOKEN",
         "API_VIEWER_TOKEN",
+        "ALERT_URLS",
         "ADMIN_PASSWORD",
         "ADMIN_PASSWORD_HASH",
         "VIEWER_PASSWORD",
