@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 
 from alerts.model import Alert
 from alerts.rules import alerts_of
 from config.settings import Settings
 from database.alert_outbox import AlertOutbox, Evaluation
+from database.observations import MOST_LISTED
 from domain.day_span import Session
 from signals.redaction import mask_values
 
@@ -59,10 +61,12 @@ class Evaluator:
         # An alert that has become worse is another one: whoever slept through the warning is woken.
         worse = {key for key, alert in known.items() if key in true and true[key].severity != alert.severity}
         still = [alert.id for key, alert in known.items() if key in true and key not in worse]
+        # What fell off the end of a list that is cut is not well again.
+        counts = Counter(rule for rule, _ in true)
         over = [
             (key, alert)
             for key, alert in known.items()
-            if key in worse or (key not in true and alert.unseen >= self._settled)
+            if key in worse or (key not in true and alert.unseen >= self._settled and counts[key[0]] < MOST_LISTED)
         ]
         for _, gone in over:
             evaluation.resolve(gone.id)

@@ -22,6 +22,7 @@ from alerts.evaluator import Evaluator
 from config.settings import Settings
 from database.alert_outbox import AlertOutbox
 from database.connection import Database
+from database.observations import MOST_LISTED
 from domain.day_span import day_span
 from tests.conftest import Sql, repository
 from tests.integration.conftest import MakeApp
@@ -188,6 +189,18 @@ def test_nothing_is_told_before_the_fact_is_committed(watch: Watch, phone: Chann
         assert phone.messages == []
     watch.round()
     assert phone.titles() == ["Execution router: 1 critical"]
+
+
+def test_what_falls_off_a_full_list_is_not_told_as_resolved(watch: Watch, phone: Channel, sql: Sql) -> None:
+    sql(
+        "INSERT INTO execution_tasks (trade_id, event_type, status, attempts, last_error, created_at, finished_at)"
+        " SELECT 'T' || n, 'ENTRY', 'FAILED', 5, 'odd', now() - interval '1 h', now() FROM generate_series(1, %s) n",
+        MOST_LISTED,
+    )
+    watch.round()
+    fail_tasks(sql, "NEWER")
+    watch.round(later=100)
+    assert phone.titles() == [f"Execution router: {MOST_LISTED} critical", "Execution router: 1 critical"]
 
 
 def test_an_evaluation_that_fails_leaves_nothing(watch: Watch, sql: Sql) -> None:
