@@ -7,7 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import account_feed, drain, fanout, latency, memory, profile, recovery, send, wakeup, webhook, workers
+from benchmarks import (
+    account_feed,
+    drain,
+    fanout,
+    growth,
+    latency,
+    memory,
+    profile,
+    queries,
+    recovery,
+    send,
+    wakeup,
+    webhook,
+    workers,
+)
 from benchmarks.load import WrongAnswer
 from benchmarks.report import Benchmark, circumstances, keep, sections
 from benchmarks.stage import BrokenInvariant, Stage
@@ -24,6 +38,8 @@ BENCHMARKS = {
         drain.BENCHMARK,
         workers.BENCHMARK,
         recovery.BENCHMARK,
+        growth.BENCHMARK,
+        queries.BENCHMARK,
         memory.BENCHMARK,
         wakeup.BENCHMARK,
         webhook.BENCHMARK,

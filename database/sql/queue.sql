@@ -21,10 +21,10 @@ SET status = 'PROCESSING', attempts = t.attempts + 1, worker = %(worker)s,
 WHERE t.id = ANY (ARRAY(SELECT id FROM due))
 RETURNING t.id, t.trade_id, t.event_type, t.payload, t.attempts, t.priority,
     extract(epoch FROM clock_timestamp() - COALESCE(t.requeued_at, t.created_at)) AS age,
-    t.event_type = 'ENTRY' AND EXISTS (
-    SELECT 1 FROM execution_tasks x
-    WHERE x.trade_id = t.trade_id AND x.event_type = 'EXIT' AND (x.id < t.id OR x.status = 'SUCCESS')
-) OR archive.has_exit(t.trade_id) AS trade_closed
+    t.event_type = 'ENTRY' AND (EXISTS (
+        SELECT 1 FROM execution_tasks x
+        WHERE x.trade_id = t.trade_id AND x.event_type = 'EXIT' AND (x.id < t.id OR x.status = 'SUCCESS')
+    ) OR archive.has_exit(t.trade_id)) AS trade_closed
 
 -- name: record_results
 -- Task and log together, and only where the claim still holds: worker and attempt are the fence against a worker that
