@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -109,7 +108,7 @@ class ChangeFeed:
                 self._tell()
             except Exception:
                 self._logger.exception("Changes could not be told", extra={"event": "changes_failed"})
-            time.sleep(BUNDLE_SECONDS)
+            self._stopping.wait(BUNDLE_SECONDS)
 
     def _tell(self) -> None:
         with self._lock:

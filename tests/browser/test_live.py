@@ -36,17 +36,20 @@ def test_a_signal_appears_with_its_verdict_within_a_second_and_without_a_reload(
     assert min(taken) < 1.0, taken
 
 
-def test_an_accounts_figures_are_renewed_and_what_is_open_or_focused_stays(page: Page, service: Web) -> None:
+def test_an_accounts_figures_are_renewed_and_what_is_focused_written_or_drawn_stays(page: Page, service: Web) -> None:
     go_live(page, f"{service.url}/accounts/APEX/1")
-    page.evaluate(UNMOVED)
     page.locator("input[name=contracts]").fill("7")
-    page.locator("input[name=contracts]").focus()
+    canvas = page.locator("#curve canvas").first.element_handle()
     tell(service.url, "APEX/1", {"equity": 51111.11, "balance": 51000.0})
     expect(page.locator("#figures")).to_contain_text("$51,111.11")
     expect(page.locator("input[name=contracts]")).to_have_value("7")
-    expect(page.locator("input[name=contracts]")).to_be_focused()
-    expect(page.locator("#curve canvas").first).to_be_visible()
-    assert page.evaluate("window.unmoved") is True
+    assert canvas.evaluate("canvas => canvas.isConnected")
+    go_live(page, service.url)
+    link = page.locator("#accounts a", has_text="APEX/1").element_handle()
+    link.focus()
+    tell(service.url, "APEX/1", {"equity": 51222.22, "balance": 51000.0})
+    expect(page.locator("#accounts")).to_contain_text("$51,222.22")
+    assert link.evaluate("link => link === document.activeElement")
 
 
 def test_a_number_that_is_missing_makes_the_page_fetch_everything(page: Page, service: Web) -> None:

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from flask import Blueprint, Response, abort, request
@@ -26,21 +27,25 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True)
 class Asset:
-    """One file, as it is and packed."""
+    """One file."""
 
     content: bytes
-    packed: bytes
     media_type: str
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The content packed, made when it is first asked for; without a time in it, so that it is always the same."""
+        return gzip.compress(self.content, 9, mtime=0)
 
 
 class Assets:
     """The files by name, read once. ``missing`` names the packages' files that are not installed."""
 
-    def __init__(self, own: Path = OWN, packages: Path = PACKAGES) -> None:
+    def __init__(self, own: Path = OWN, packages: Path | None = None) -> None:
         found = {file.name: file for file in sorted(own.iterdir()) if file.suffix in TYPES}
-        wanted = {name: packages / place for name, place in FROM_NPM.items()}
+        wanted = {name: (packages or PACKAGES) / place for name, place in FROM_NPM.items()}
         self.missing = tuple(name for name, file in wanted.items() if not file.is_file())
         found |= {name: file for name, file in wanted.items() if name not in self.missing}
         self._files: Mapping[str, Asset] = {name: _asset(file) for name, file in found.items()}
@@ -76,9 +81,7 @@ class Assets:
 
 
 def _asset(file: Path) -> Asset:
-    content = file.read_bytes()
-    # Without a time in it, so that the same content is the same file.
-    return Asset(content=content, packed=gzip.compress(content, 9, mtime=0), media_type=TYPES[_suffix(file)])
+    return Asset(content=file.read_bytes(), media_type=TYPES[_suffix(file)])
 
 
 def _suffix(file: Path) -> str:

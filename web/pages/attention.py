@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 
 from account_engine.standing import StandingState
 from config.settings import Settings
@@ -156,7 +157,7 @@ def _conflict(row: Row) -> Item:
         need=Need.SOON,
         kind="Conflict",
         text=f"{row['lifecycle'] or 'A signal'} of {row['trade_id']} came again with other content; the first counts.",
-        address=link("pages.conflict", "/api/orders?trade_id=" + str(row["trade_id"]), conflict_id=row["id"]),
+        address=link("pages.conflict", "/api/orders?trade=" + quote(str(row["trade_id"])), conflict_id=row["id"]),
         since=datetime.fromisoformat(row["received_at"]),
     )
 

@@ -43,7 +43,7 @@ def add_overview(routes: Blueprint, site: Site) -> None:
 
     @routes.get("/")
     def overview() -> Response:
-        if request.accept_mimetypes.best_match(("application/json", "text/html")) == "application/json":
+        if "text/html" not in request.headers.get("Accept", ""):
             return jsonify(
                 service="prop-firm execution router",
                 mode="dry-run" if site.settings.dry_run else "live",
