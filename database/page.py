@@ -26,10 +26,6 @@ class PageRecord:
         with self._database.transaction() as transaction:
             return exposures(transaction, accounts)
 
-    def exposure(self, account: AccountKey) -> Exposure:
-        """Return what is open or pending on one account as of now."""
-        return self.exposures([account]).get(account, Exposure())
-
     def usual_distance(self) -> Decimal | None:
         """Return the points to the stop of the newest entry, None where there was none."""
         rows = self._database.run("newest_distance", again=True)

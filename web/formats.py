@@ -18,7 +18,8 @@ ZONE_COOKIE = "zone"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # What stays in capitals when a code is read.
 SAID_AS = {"SL": "SL", "TP": "TP", "BE": "BE", "MFE": "MFE", "API": "API", "ENV": "environment"}
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|Z)", re.ASCII)
+# As code writes a moment, and as people do.
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|Z)| \d\d:\d\d(?::\d\d)? UTC)", re.ASCII)
 _SECONDS = re.compile(r"(?<![\d.])(\d{3,}(?:\.\d+)?) s\b", re.ASCII)
 
 
@@ -142,7 +143,7 @@ def words(code: object) -> str:
 
 def sentence(text: str) -> str:
     """Return a sentence of the record with its moments on the viewer's clock and long ages in words."""
-    local = _MOMENT.sub(lambda found: _short(datetime.fromisoformat(found[0])), text)
+    local = _MOMENT.sub(lambda found: _short(datetime.fromisoformat(found[0].replace(" UTC", "Z"))), text)
     return _SECONDS.sub(lambda found: span(float(found[1])), local)
 
 

@@ -76,7 +76,8 @@ def rule_value(value: object, code: str) -> str:
         return ", ".join(str(entry) for entry in value) or "none"
     unit = COMPARED[Rule(code)][1] if code in Rule.__members__ else Unit.WORDS
     if unit is Unit.WORDS and isinstance(value, str):
-        return words(value) if value.isupper() else value
+        # A standing's state is a code; a contract's name in capitals is none.
+        return words(value) if code == Rule.STANDING_FORBIDS_ENTRY else value
     try:
         return WRITTEN[unit](decimal_of(value))
     except ValueError:

@@ -99,8 +99,9 @@ def test_a_zone_that_is_none_is_utc(cookie: str) -> None:
 
 
 def test_a_sentence_of_the_record_is_read_on_the_viewers_clock(viewer: None) -> None:
-    told = "Reached at 2026-11-18T16:00:00.375592+00:00; 3307.67 s old, limit 300 s, 42 s left, 1.300 s; 2026-11-17."
-    read = "Reached at 11:00:00 EST; 55 min 7 s old, limit 5 min, 42 s left, 1.300 s; 2026-11-17."
+    told = "Reached at 2026-11-18T16:00:00.375592+00:00; 3307.67 s old, limit 300 s, 42 s left, 1.300 s; 2026-11-17; "
+    told += "since 2026-11-18 16:30 UTC."
+    read = "Reached at 11:00:00 EST; 55 min 7 s old, limit 5 min, 42 s left, 1.300 s; 2026-11-17; since 11:30:00 EST."
     assert formats.sentence(told) == read
 
 

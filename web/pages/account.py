@@ -16,7 +16,7 @@ from account_engine.standing import AccountStanding
 from domain.account import AccountKey
 from domain.rule_set import AccountRules
 from signals.problem import FieldProblem, InvalidSignal
-from web.pages.account_rows import AccountRows
+from web.pages.account_reader import AccountReader
 from web.pages.curve_drawing import draw
 from web.pages.what_if import answer, question_of
 from web.refusals import Refused
@@ -52,25 +52,25 @@ def add_account(routes: Blueprint, site: Site) -> None:
     """Add ``/accounts/APEX/1``. The question of the form on it stands in the address, so that it can be kept."""
     known = {str(key): key for key in site.settings.accounts}
     rules = {key: site.tracker.rules_of(key) for key in site.settings.accounts}
-    rows = AccountRows(site.settings, rules)
+    rows = AccountReader(site)
 
     def load(key: AccountKey) -> Mapping[str, Any]:
-        site.tracker.refresh([key])
-        view, account = site.tracker.view(key), site.tracker.known(key)
+        row = rows.read([key])[0]
+        account = site.tracker.known(key)
         question = question_of(request.args, site.settings, rules[key], site.record.usual_distance())
         told = answer(question, key, site.facts_of)
         report = day_report(account, rules[key])
         now = site.clock()
         override = account.override
         return {
-            "account": rows.row(view, site.record.exposure(key), site.record.positions().get(key, ())),
+            "account": row,
             "rules": rules[key],
             "drawing": _drawing(site, key, rules[key]),
             "period": _period(),
             "periods": PERIODS,
             "days": _days(report),
             "report": report,
-            "target": _target(view.standing, rules[key]),
+            "target": _target(row.standing, rules[key]),
             "what_if": told,
             "sessions": rules[key].allowed_sessions,
             "alerts": site.history.alerts(

@@ -16,6 +16,7 @@ from config.arming import Armed, arming
 from config.settings import Settings
 from domain.account import AccountKey
 from domain.account_update import Source
+from domain.halt import Halt
 from domain.ledger import Exposure
 from domain.rule_set import AccountRules
 
@@ -62,8 +63,21 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnRecord:
+    """What is on record of an account besides its figures; ``out_of_sync`` is a sentence, None where it is not."""
+
+    exposure: Exposure
+    positions: Sequence[Mapping[str, Any]]
+    halt: Halt | None
+    out_of_sync: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRow:
-    """One account. ``dry``: why it does not trade live, None where it does. Dollars, seconds."""
+    """One account. ``dry``: why it does not trade live, None where it does. Dollars, seconds.
+
+    ``halt`` is an order of a person that covers it, beside its own standing.
+    """
 
     key: AccountKey
     program: str | None
@@ -72,6 +86,8 @@ class AccountRow:
     daily: Gauge | None
     floor: Gauge | None
     reserved: Decimal | None
+    halt: Halt | None
+    out_of_sync: str | None
     positions: tuple[Position, ...]
     told_positions: int
     source: Source
@@ -94,10 +110,10 @@ class AccountRows:
         self._programs = {key: _program(rules[key]) for key in rules}
         self._zones = {key: ZoneInfo(rules[key].day.zone) for key in rules}
 
-    def row(self, view: AccountView, exposure: Exposure, positions: Sequence[Mapping[str, Any]]) -> AccountRow:
-        """Return the row of one account: where it stands, and what is open by the order ledger."""
+    def row(self, view: AccountView, told: OnRecord) -> AccountRow:
+        """Return the row of one account: where it stands, and what is on record of it."""
         standing, rules = view.standing, self._rules[view.key]
-        reserved = _reserved(standing, exposure)
+        reserved = _reserved(standing, told.exposure)
         return AccountRow(
             key=view.key,
             program=self._programs[view.key],
@@ -106,7 +122,9 @@ class AccountRows:
             daily=_gauge(standing.daily_limit, standing.daily_room, standing.daily_floor, reserved, rules),
             floor=_gauge(standing.drawdown_limit, standing.floor_room, standing.floor, reserved, rules),
             reserved=reserved,
-            positions=tuple(_position(row) for row in positions),
+            halt=told.halt,
+            out_of_sync=told.out_of_sync,
+            positions=tuple(_position(row) for row in told.positions),
             told_positions=len(view.tracked.positions or ()),
             source=view.source,
             figures_at=view.figures_at,

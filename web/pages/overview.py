@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from database.connection import Row
-from domain.ledger import Exposure
-from web.pages.account_rows import AccountRow, AccountRows
+from web.pages.account_reader import AccountReader
+from web.pages.account_rows import AccountRow
 from web.pages.attention import AttentionReader
+from web.pages.signal_summary import summary
 
 if TYPE_CHECKING:
     from web.pages.site import Site
@@ -22,21 +21,16 @@ NEWEST = 8
 def add_overview(routes: Blueprint, site: Site) -> None:
     """Add ``/``. A program, which does not ask for HTML, is told in JSON what this is."""
     keys = site.settings.accounts
-    rows = AccountRows(site.settings, {key: site.tracker.rules_of(key) for key in keys})
+    rows = AccountReader(site)
     attention = AttentionReader(site.settings, site.database, site.record)
 
     def load() -> Mapping[str, Any]:
-        site.tracker.refresh(keys)
-        exposures = site.record.exposures(keys)
-        positions = site.record.positions()
-        accounts = [
-            rows.row(site.tracker.view(key), exposures.get(key, Exposure()), positions.get(key, ())) for key in keys
-        ]
+        accounts = rows.read(keys)
         return {
             "accounts": accounts,
             "figures": _figures(accounts),
             "attention": attention.read(accounts),
-            "signals": [_with_summary(signal) for signal in site.record.newest_signals(limit=NEWEST)],
+            "signals": [{**signal, "summary": summary(signal)} for signal in site.record.newest_signals(limit=NEWEST)],
             "webhook_secret": site.settings.webhook_secret is not None,
             "origin": request.host_url.rstrip("/"),
         }
@@ -60,17 +54,4 @@ def _figures(accounts: list[AccountRow]) -> dict[str, Any]:
         "current": len(current),
         "stale": sum(row.stale for row in accounts),
         "oldest_at": min((row.figures_at for row in current if row.figures_at is not None), default=None),
-    }
-
-
-def _with_summary(signal: Row) -> Row:
-    """Return a signal with how many accounts approved it, of how many, and why others did not, commonest first."""
-    verdicts = signal["verdicts"] or []
-    rules = Counter(rule for verdict in verdicts for rule in verdict.get("blocked_by") or ())
-    return {
-        **signal,
-        "approved": sum(verdict.get("approved") is True for verdict in verdicts),
-        "of": len(verdicts),
-        "is_exit": signal["lifecycle"].startswith("EXIT"),
-        "rules": [rule for rule, _ in rules.most_common()],
     }
