@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import g, request
 from markupsafe import Markup
+
+from domain.checks import json_default
+from domain.json_text import with_times
 
 NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -154,6 +159,11 @@ def sign_class(amount: Decimal | None) -> str:
     return "gain" if amount > 0 else "loss"
 
 
+def pretty(value: Any) -> str:
+    """Return a value of the record as JSON that people can read."""
+    return json.dumps(with_times(value), default=json_default, indent=2, ensure_ascii=False)
+
+
 FILTERS: dict[str, Callable[..., object]] = {
     "dollars": dollars,
     "short_dollars": short_dollars,
@@ -169,6 +179,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "words": words,
     "sentence": sentence,
     "sign_class": sign_class,
+    "pretty": pretty,
 }
 
 

@@ -18,7 +18,7 @@ from web.routes import KEY, ROUTES, Access
 
 # A value for each part of a path; none of them names anything that is there.
 PARTS: dict[str, Any] = {"firm": "APEX", "program": "9", "order_id": 7, "name": "task:7", "digest": "0"}
-PARTS |= {"difference_id": 7, "halt_id": 7}
+PARTS |= {"difference_id": 7, "halt_id": 7, "signal_id": 7, "task_id": 7, "trade_id": "T7"}
 SENT_BY_ANOTHER = "the operator, sent by another site"
 SECRET = "shown-by-the-sender"
 ENVIRONMENT = {

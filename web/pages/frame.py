@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, current_app, render_template, request, url_for
 
@@ -68,6 +69,13 @@ class Frame:
         except Exception:
             self._logger.exception("A page failed", extra={"event": "page_failed"})
             return self._trouble("That went wrong on our side", 500, message="The service's log has the reason.")
+
+    def give(self, make: Callable[[], Response]) -> Response:
+        """Answer with what ``make`` returns, a file and no page; in trouble with the page that says so."""
+        try:
+            return make()
+        except TOLD as error:
+            return self._told(error)
 
     def _told(self, error: Exception) -> Response:
         match error:
@@ -131,3 +139,8 @@ def existing(pages: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
 def link(endpoint: str, otherwise: str, /, **values: Any) -> str:
     """Return the address of a page, or ``otherwise`` where the application has no such page."""
     return url_for(endpoint, **values) if endpoint in current_app.view_functions else otherwise
+
+
+def address(endpoint: str, query: Mapping[str, Any]) -> str:
+    """Return the address of a page with a query."""
+    return url_for(endpoint) + (f"?{urlencode(query)}" if query else "")

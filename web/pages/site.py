@@ -13,6 +13,7 @@ from account_engine.account_tracker import AccountTracker
 from config.settings import Settings
 from database.account_history import AccountHistory
 from database.connection import Database
+from database.feed import Feed
 from database.page import PageRecord
 from web.assets import Assets
 from web.changes import ChangeFeed
@@ -20,6 +21,7 @@ from web.pages.account import add_account
 from web.pages.configuration import add_configuration
 from web.pages.frame import Frame
 from web.pages.overview import add_overview
+from web.pages.signals import add_signals
 from web.pages.status import StatusReader
 from web.pages.what_if import FactsOf
 
@@ -37,6 +39,7 @@ class Site:
     record: PageRecord
     tracker: AccountTracker
     history: AccountHistory
+    feed: Feed
     facts_of: FactsOf
     clock: Callable[[], datetime]
 
@@ -61,11 +64,13 @@ def page_routes(
         record=record,
         tracker=tracker,
         history=AccountHistory(database),
+        feed=Feed(database),
         facts_of=facts_of,
         clock=clock,
     )
     routes = Blueprint("pages", __name__, template_folder="../templates")
     add_overview(routes, site)
     add_account(routes, site)
+    add_signals(routes, site)
     add_configuration(routes, site)
     return routes
