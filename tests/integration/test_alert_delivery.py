@@ -224,6 +224,8 @@ def test_a_channel_that_refuses_is_tried_again_and_the_other_is_not_told_twice(
         assert sql("SELECT attempts, last_error, delivered_at FROM alert_outbox") == [
             {"attempts": 2, "last_error": "json#1 did not take the message", "delivered_at": None}
         ]
+        watch.round(later=100)
+        assert len(phone.messages) == 1
         dead.status = 200
         watch.round(later=100)
         watch.round(later=100)
