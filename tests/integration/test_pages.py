@@ -148,7 +148,7 @@ def test_a_halt_stands_on_every_page(client: FlaskClient) -> None:
     assert client.post("/api/halts", json=halt, headers=TOKEN).status_code == 200
     for address in ("/", "/accounts/APEX/1", "/configuration"):
         assert "HALTED APEX" in text_of(shown(client, address))
-    assert "APEX/1 dry Halted Entries, by anna: news" in text_of(shown(client), "accounts")
+    assert "APEX/1 dry Halted Entries, by anna (token): news" in text_of(shown(client), "accounts")
     assert "TRADING_HALTED" in text_of(shown(client, "/accounts/APEX/1"), "what-if-title")
 
 
