@@ -41,22 +41,24 @@ def number_of(value: Any) -> int:
     return int(text)
 
 
-def _scope(value: Any) -> Scope:
-    return Scope.of(_word(value))
+def scope_of(value: Any) -> Scope:
+    """Return a firm or account as an address has it. Raises ValueError for what is none."""
+    return Scope.of(word_of(value))
 
 
-def _word(value: Any) -> str:
+def word_of(value: Any) -> str:
+    """Return a code as an address has it, in capitals. Raises ValueError for what is no text."""
     if not isinstance(value, str):
         raise ValueError("not a word")
     return value.strip().upper()
 
 
 def _status(value: Any) -> FeedStatus:
-    return FeedStatus(_word(value))
+    return FeedStatus(word_of(value))
 
 
 def _rule(value: Any) -> Rule:
-    return Rule(_word(value))
+    return Rule(word_of(value))
 
 
 class FeedQuery(BaseModel):
@@ -67,7 +69,7 @@ class FeedQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
-    account: Annotated[Scope, BeforeValidator(_scope)] = Field(
+    account: Annotated[Scope, BeforeValidator(scope_of)] = Field(
         Scope(), description="a firm such as APEX, or an account such as APEX/1"
     )
     status: Annotated[FeedStatus, BeforeValidator(_status)] | None = Field(

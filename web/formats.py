@@ -20,6 +20,7 @@ NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 CENT = Decimal("0.01")
 ZONE_COOKIE = "zone"
+LONGEST_LINE = 300
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # What stays in capitals when a code is read.
 SAID_AS = {"SL": "SL", "TP": "TP", "BE": "BE", "MFE": "MFE", "API": "API", "ENV": "environment"}
@@ -164,6 +165,12 @@ def pretty(value: Any) -> str:
     return json.dumps(with_times(value), default=json_default, indent=2, ensure_ascii=False)
 
 
+def one_line(value: Any) -> str:
+    """Return a value of the record as JSON in one line, cut where it is long."""
+    text = json.dumps(with_times(value), default=json_default, ensure_ascii=False)
+    return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + "…"
+
+
 FILTERS: dict[str, Callable[..., object]] = {
     "dollars": dollars,
     "short_dollars": short_dollars,
@@ -180,6 +187,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "sentence": sentence,
     "sign_class": sign_class,
     "pretty": pretty,
+    "one_line": one_line,
 }
 
 

@@ -110,3 +110,32 @@ SELECT facts FROM decision_facts WHERE task_id = %(task_id)s
 -- name: tasks_of_trade
 SELECT id, event_type, status, attempts, last_error, created_at, finished_at
 FROM execution_tasks WHERE trade_id = %(trade_id)s ORDER BY id LIMIT %(limit)s
+
+-- name: order_list
+-- Orders, the newest first, of at most ``most`` that were looked at; see feed_page.
+WITH looked_at AS MATERIALIZED (
+    (SELECT * FROM execution_orders o
+     WHERE %(trade_id)s::text IS NULL AND (%(before)s::bigint IS NULL OR o.id < %(before)s)
+     ORDER BY o.id DESC LIMIT %(most)s)
+    UNION ALL
+    (SELECT * FROM (
+         SELECT * FROM execution_orders x WHERE %(trade_id)s::text IS NOT NULL AND x.trade_id = %(trade_id)s
+         OFFSET 0) o
+     WHERE %(before)s::bigint IS NULL OR o.id < %(before)s
+     ORDER BY o.id DESC LIMIT %(most)s)
+), horizon AS (
+    SELECT count(*) AS looked_at, min(created_at) AS looked_back_to, min(id) AS last_looked_at FROM looked_at
+), found AS (
+    SELECT * FROM looked_at o
+    WHERE (%(firm_code)s::text IS NULL OR o.firm_code = %(firm_code)s)
+      AND (%(program_id)s::integer IS NULL OR o.program_id = %(program_id)s)
+      AND (%(state)s::text IS NULL OR o.state = %(state)s)
+    ORDER BY o.id DESC LIMIT %(limit)s
+)
+SELECT h.looked_at, h.looked_back_to, h.last_looked_at, f.*
+FROM horizon h LEFT JOIN found f ON true
+ORDER BY f.id DESC
+
+-- name: unresolved_orders
+-- Orders of which nobody knows whether their venue took them, the oldest first.
+SELECT * FROM execution_orders WHERE state = 'UNRESOLVED' ORDER BY id LIMIT %(limit)s

@@ -8,7 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
-from urllib.parse import quote
 
 from account_engine.standing import StandingState
 from config.settings import Settings
@@ -108,7 +107,7 @@ def _difference(row: Row) -> Item:
         need=Need.NOW,
         kind="Out of sync",
         text=f"{_account(row)} {row['symbol']}: the ledger has {ledger} lots, the venue {venue}. {row['proposal']}",
-        address=link("pages.differences", "/api/differences") + f"#difference-{row['id']}",
+        address=link("pages.orders", "/api/differences") + f"#difference-{row['id']}",
         since=row["found_at"],
     )
 
@@ -157,7 +156,7 @@ def _conflict(row: Row) -> Item:
         need=Need.SOON,
         kind="Conflict",
         text=f"{row['lifecycle'] or 'A signal'} of {row['trade_id']} came again with other content; the first counts.",
-        address=link("pages.conflict", "/api/orders?trade=" + quote(str(row["trade_id"])), conflict_id=row["id"]),
+        address=link("pages.trade", "/api/orders", trade_id=row["trade_id"]) + f"#conflict-{row['id']}",
         since=datetime.fromisoformat(row["received_at"]),
     )
 

@@ -19,10 +19,13 @@ from web.assets import Assets
 from web.changes import ChangeFeed
 from web.pages.account import add_account
 from web.pages.configuration import add_configuration
+from web.pages.dead_letters import add_dead_letters
 from web.pages.frame import Frame
+from web.pages.orders import add_orders
 from web.pages.overview import add_overview
 from web.pages.signals import add_signals
 from web.pages.status import StatusReader
+from web.pages.tasks import add_tasks
 from web.pages.what_if import FactsOf
 
 
@@ -72,5 +75,8 @@ def page_routes(
     add_overview(routes, site)
     add_account(routes, site)
     add_signals(routes, site)
+    add_tasks(routes, site)
+    add_orders(routes, site)
+    add_dead_letters(routes, site)
     add_configuration(routes, site)
     return routes
