@@ -144,7 +144,7 @@ def _switched_off(account: AccountKey, settings: Settings) -> DryBecause | None:
 def _gaps(account: AccountKey, settings: Settings, login: VenueLogin | tuple[str, ...]) -> Iterator[Gap]:
     if account not in settings.accounts:
         yield Gap(variable="ROUTE_TO_FIRMS", why=f"{account} is not routed.")
-    if settings.webhook_secret is None:
+    if not settings.webhook_keys:
         yield Gap(variable=WEBHOOK_SECRET, why=f"{WEBHOOK_SECRET} is not set: anybody could trade.")
     if not isinstance(login, VenueLogin):
         platform = platform_of(account.firm_code, settings)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from config.declared import Setting, operational
-from config.door_kinds import PasswordHash, Proxies
+from config.door_kinds import AMinute, Networks, PasswordHash, Proxies
 from config.kinds import Text, WholeSeconds
 
 
@@ -15,6 +15,25 @@ class DoorSettings:
     webhook_secret: Annotated[Text, Setting("Secret that a sender of signals must show; required in live mode")] = (
         field(default=None, repr=False)
     )
+    webhook_allow: Annotated[
+        Networks, Setting("Addresses from which webhooks are taken; `tradingview`: its published ones; unset: all")
+    ] = None
+    webhook_entry_max_age: Annotated[
+        WholeSeconds | None,
+        Setting("Seconds after its `alert_time` up to which an entry is taken; one without a time is then refused"),
+    ] = None
+    webhook_exit_max_age: Annotated[
+        WholeSeconds | None,
+        Setting("Seconds after its `alert_time` up to which an exit is taken; unset: exits are always taken"),
+    ] = None
+    webhook_source_rate: Annotated[
+        AMinute | None, operational("Webhooks a minute from one address; exits are always taken")
+    ] = None
+    webhook_strategy_rate: Annotated[
+        AMinute | None,
+        operational("Signals a minute of one strategy: a secret's label and a body's `strategy`; exits always taken"),
+    ] = None
+    account_update_rate: Annotated[AMinute | None, operational("Updates a minute of one account's figures")] = None
     api_token: Annotated[
         Text,
         operational("Token for account updates and orders, and from other machines for live events and all details"),

@@ -17,6 +17,7 @@ from config.reading import SERVICE, Group, Owner, account_owner, firm_owner, set
 from config.routing import PROGRAM_IDS, ROUTE_TO_FIRMS
 from config.rule_printout import Row, rule_rows
 from config.settings import FROM_EXAMPLE, Settings
+from config.webhook_keys import EXPIRES, SECRET
 from domain.account import AccountKey
 from domain.money import plain
 
@@ -30,7 +31,7 @@ def printout(settings: Settings, today: date | None = None) -> str:
     """
     blocks = [
         _mode(settings),
-        _block("Service", _rows(settings, ServiceSettings, settings, SERVICE)),
+        _block("Service", [*_rows(settings, ServiceSettings, settings, SERVICE), *_webhook_keys(settings)]),
         _block("Routing", _routing_rows(settings)),
     ]
     for firm_code in _shown_firms(settings):
@@ -74,6 +75,14 @@ def _rows(settings: Settings, group: Group, values: Any, owner: Owner) -> Iterat
         if value is None and source == "default":
             source = "not set"
         yield variable, shown, f"{source}, UNUSABLE: see problems" if variable in unusable else source
+
+
+def _webhook_keys(settings: Settings) -> Iterator[Row]:
+    for key in (*settings.webhook_keys.secrets, *settings.webhook_keys.signing):
+        if key.variable != SECRET:
+            yield key.variable, MASK, settings.sources.get(key.variable, "")
+        if key.expires_at is not None:
+            yield key.variable + EXPIRES, key.expires_at.isoformat(), settings.sources.get(key.variable + EXPIRES, "")
 
 
 def _rules(settings: Settings, account: AccountKey) -> Iterable[Row]:

@@ -31,6 +31,7 @@ from config.routing import read_routing
 from config.rule_choice import chosen_rule_sets
 from config.rule_sets import rule_set_book
 from config.symbol_map_checks import symbol_map_checks
+from config.webhook_keys import WebhookKeys, key_variables, read_webhook_keys
 from domain.account import AccountKey
 from domain.rule_set import RuleSet
 
@@ -50,8 +51,9 @@ class Settings(ServiceSettings):
 
     ``environ`` is the mapping that was read. ``accounts`` are the routed pairs in the order of ``ROUTE_TO_FIRMS``;
     ``firms`` has every known firm, ``programs`` every account that is routed or has a variable, ``rule_sets`` those
-    that chose a rule set, ``contract_months`` the owner's delivery months by root. ``sources`` says of each
-    variable where its value came from. ``demonstration`` is True while the accounts are those of the example.
+    that chose a rule set, ``contract_months`` the owner's delivery months by root, ``webhook_keys`` what
+    opens the webhook. ``sources`` says of each variable where its value came from. ``demonstration`` is True while the
+    accounts are those of the example.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -64,6 +66,7 @@ class Settings(ServiceSettings):
     demonstration: bool = False
     rule_sets: Mapping[AccountKey, RuleSet] = field(default_factory=dict, repr=False)
     contract_months: Mapping[str, ContractMonth] = field(default_factory=dict, repr=False)
+    webhook_keys: WebhookKeys = field(default_factory=WebhookKeys, repr=False)
 
     @classmethod
     def from_env(
@@ -86,6 +89,8 @@ class Settings(ServiceSettings):
         book, faulty_point_values = read_point_values(environ, exchange_instruments(), prefixes)
         problems.extend(faulty_point_values)
         present = datetime.now(UTC).date() if today is None else today
+        keys, faulty_keys = read_webhook_keys(environ, present)
+        problems.extend(faulty_keys)
         months, faulty_months = read_contract_months(environ, book, prefixes, present)
         problems.extend(faulty_months)
         problems.extend(symbol_map_checks(firm_settings, book))
@@ -94,7 +99,7 @@ class Settings(ServiceSettings):
         problems.extend(large_risks(programs, environ))
         problems.extend(unknown_names(environ, known, routing))
         problems.extend(not_routed(environ, known, routing))
-        problems.extend(service_checks(service, routing, book))
+        problems.extend(service_checks(service, routing, book, guarded=bool(keys)))
         problems.extend(account_names(programs))
         settings = cls(
             **{entry.name: getattr(service, entry.name) for entry in fields(ServiceSettings)},
@@ -104,6 +109,7 @@ class Settings(ServiceSettings):
             programs=MappingProxyType(programs),
             rule_sets=MappingProxyType(rule_sets),
             contract_months=MappingProxyType(months),
+            webhook_keys=keys,
             instruments=book,
             problems=tuple(problems),
             sources=MappingProxyType(_sources(environ, sources or {})),
@@ -121,7 +127,7 @@ class Settings(ServiceSettings):
     @property
     def start_refusal(self) -> str | None:
         """Return why the web process must not start with these settings, None where it may."""
-        if self.dry_run or self.webhook_secret is not None:
+        if self.dry_run or self.webhook_keys:
             return None
         return "WEBHOOK_SECRET is unset. Live mode refuses to start without one: anybody could trade."
 
@@ -151,6 +157,7 @@ class Settings(ServiceSettings):
         names = {prefix + entry.suffix for prefix, group in groups for entry in setting_fields(group) if entry.secret}
         values = secrets_of_channels(self.alert_urls or ())
         values |= {self.environ[name].strip() for name in names if name in self.environ and not self._is_number(name)}
+        values |= {self.environ[name].strip() for name in key_variables(self.environ)}
         for address in ("DATABASE_URL", "DATABASE_DIRECT_URL"):
             values |= _passwords(self.environ.get(address, ""))
         return tuple(sorted(values - {""}, key=lambda value: (-len(value), value)))

@@ -9,6 +9,7 @@ from config.point_values import EXPECTED as POINT_VALUE_EXPECTED
 from config.point_values import SUFFIX as POINT_VALUE_SUFFIX
 from config.reading import Group, setting_fields, shown_default
 from config.routing import PROGRAM_IDS, ROUTE_TO_FIRMS
+from config.webhook_keys import EXPIRES, EXPIRES_EXPECTED, SECRET, SECRET_EXPECTED, SIGNING_KEY
 
 FIRM_PREFIX = "{FIRM}_"
 PROGRAM_PREFIX = "{FIRM}_{ID}_"
@@ -29,6 +30,7 @@ def variables() -> tuple[Variable, ...]:
     """Return every setting there is: the service's, the routing, a firm's, an account's, a symbol's."""
     return (
         *_of_group(ServiceSettings, ""),
+        *_webhook_keys(),
         Variable(
             name=ROUTE_TO_FIRMS,
             default="",
@@ -56,6 +58,22 @@ def variables() -> tuple[Variable, ...]:
             meaning="Contract that the symbol and its micro mean where a signal names no month",
             expected=CONTRACT_EXPECTED,
         ),
+    )
+
+
+def _webhook_keys() -> tuple[Variable, ...]:
+    labelled, signing = f"{SECRET}_{{LABEL}}", f"{SIGNING_KEY}_{{LABEL}}"
+    end = "When it ends; unset: never. Exits that come with it afterwards are refused, too"
+    one_more = "One more secret beside `WEBHOOK_SECRET`, to change over without a gap"
+    key = "Key with which a sender that shows no secret signs: header `X-Webhook-Signature: t=...,v1=...`"
+    return (
+        Variable(name=labelled, default="", meaning=one_more, expected=SECRET_EXPECTED, secret=True),
+        Variable(name=SECRET + EXPIRES, default="", meaning=end, expected=EXPIRES_EXPECTED),
+        Variable(name=labelled + EXPIRES, default="", meaning=end, expected=EXPIRES_EXPECTED),
+        Variable(name=SIGNING_KEY, default="", meaning=key, expected="a text", secret=True),
+        Variable(name=signing, default="", meaning=key, expected="a text", secret=True),
+        Variable(name=SIGNING_KEY + EXPIRES, default="", meaning=end, expected=EXPIRES_EXPECTED),
+        Variable(name=signing + EXPIRES, default="", meaning=end, expected=EXPIRES_EXPECTED),
     )
 
 

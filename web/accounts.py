@@ -20,6 +20,7 @@ from web.account_history import add_history
 from web.account_orders import add_orders
 from web.api import Api
 from web.known_accounts import ACCOUNT, KnownAccounts, account_row
+from web.signal_limits import UpdateLimit
 
 
 def account_routes(
@@ -39,6 +40,7 @@ def account_routes(
     """
     routes = Blueprint("accounts", __name__)
     api = Api(settings, logger)
+    limit = UpdateLimit(settings.account_update_rate)
     accounts = KnownAccounts(settings.accounts, names, tracker, rules_of)
 
     @routes.post("/api/v1/ninjatrader/account-update")
@@ -46,6 +48,7 @@ def account_routes(
         def handle(fields: dict[str, Any]) -> dict[str, Any]:
             name, news = parse_ninjatrader(fields, clock())
             key = accounts.named(name)
+            limit.check(key)
             return _taken(tracker.take(key, news.update(accounts.bounds(key))), news.ignored)
 
         return api.change(handle)
@@ -55,6 +58,7 @@ def account_routes(
         def handle(fields: dict[str, Any]) -> dict[str, Any]:
             key = accounts.key(firm, program)
             news = parse_state(fields, clock())
+            limit.check(key)
             return _taken(tracker.take(key, news.update(accounts.bounds(key))), news.ignored)
 
         return api.change(handle)

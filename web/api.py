@@ -86,7 +86,10 @@ class Api:
             "; ".join(f"{problem.field} = {problem.given!r}" for problem in problems) or refused.message,
             extra={"event": "request_refused", "endpoint": _endpoint()},
         )
-        return _json(refused.answer(self._secrets), refused.status_code)
+        answer = _json(refused.answer(self._secrets), refused.status_code)
+        if refused.retry_after is not None:
+            answer.headers["Retry-After"] = str(refused.retry_after)
+        return answer
 
 
 def _signed(fields: dict[str, Any], person: Person | None) -> dict[str, Any]:

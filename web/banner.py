@@ -19,7 +19,7 @@ def banner(settings: Settings, *, embedded: bool, psql: str, trade_id: str) -> s
     """Return the start-up text: mode, database, accounts, problems, and a curl to paste. Secrets are not in it."""
     accounts = ", ".join(str(account) for account in settings.accounts) or "none"
     where = f"embedded PostgreSQL in {settings.data_dir}" if embedded else "DATABASE_URL"
-    query = "" if settings.webhook_secret is None else "?token=YOUR_WEBHOOK_SECRET"
+    query = "" if not settings.webhook_keys.secrets else "?token=YOUR_WEBHOOK_SECRET"
     curl = CURL.format(url=f"http://localhost:{settings.port}", query=query, trade_id=trade_id)
     lines = [
         "",

@@ -16,7 +16,7 @@ from database.signals import SignalStore
 from database.startup import open_database
 from domain.money import decimal_of
 from signals.model import payload_json
-from signals.payload import signal_of_payload
+from signals.payload import parse_signal, signal_of_payload
 from signals.redaction import stored_body
 from web.intake import stored_answer
 from web.webhooks import store_signal
@@ -96,7 +96,7 @@ def enqueue_execution_task_for_exit(
 
 def _handle(event_type: str, signal: Mapping[str, Any]) -> dict[str, Any]:
     fields = {"event_type": event_type, **signal}
-    return store_signal(_current_store(), fields, stored_body(fields, ()), source="web_server")
+    return store_signal(_current_store(), parse_signal(fields), stored_body(fields, ()), source="web_server")
 
 
 def _number(value: Any) -> Decimal | None:

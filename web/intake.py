@@ -1,29 +1,31 @@
-"""What the three webhooks share: read the body, check the secret, keep what is refused."""
+"""What the three webhooks share: read the body, check the sender, keep what is refused."""
 
 from __future__ import annotations
 
-import hmac
 import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Response, g, jsonify, request
 
 from config.settings import Settings
 from database.connection import DatabaseUnavailable, StatementRefused
 from database.signals import SignalStore, Stored, StoreOutcome
 from signals.body import read_body
+from signals.model import Signal
 from signals.problem import InvalidSignal
 from signals.redaction import redacted_text, stored_body
 from web.bodies import BODY_LIMIT, BodyTooLarge, request_body
-from web.refusals import Refused, invalid, too_large, wrong_secret
+from web.refusals import Refused, invalid, too_large
+from web.signal_limits import SignalLimits
+from web.webhook_doors import WebhookDoors
 
 # Requests at once that make a burst. One strategy's alerts never come near it.
 CROWD = 8
 CROWD_SECONDS = 0.02
-
+TOO_MANY = 429
 
 # Gets a body's fields and the text of it that may be stored; returns the JSON of the 200.
 Handler = Callable[[dict[str, Any], str], dict[str, Any]]
@@ -33,8 +35,10 @@ class Intake:
     """Turns one request into one answer, and loses nothing on the way."""
 
     def __init__(self, settings: Settings, store: SignalStore, logger: logging.Logger) -> None:
-        self._secret = settings.webhook_secret
-        self.secrets = settings.secrets()
+        self._guarded = bool(settings.webhook_keys) or settings.webhook_allow is not None
+        self._doors = WebhookDoors(settings)
+        self._limits = SignalLimits(settings)
+        self._own_secrets = settings.secrets()
         self._store = store
         self._logger = logger
         self._under_way = 0
@@ -44,6 +48,20 @@ class Intake:
     def is_crowded(self) -> bool:
         """Return whether a burst is coming in, so that storing should come first."""
         return time.monotonic() - self._crowd_seen < CROWD_SECONDS
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return what no answer, log line or row may show."""
+        shown = tuple(self._doors.shown)
+        return (*self._own_secrets, *shown) if shown else self._own_secrets
+
+    def check(self, signal: Signal, fields: dict[str, Any]) -> None:
+        """Raise Refused where the current request's signal is too old, or one too many."""
+        self._limits.check(signal, request.environ, g.sender, fields.get("strategy"))
+
+    def check_price(self) -> None:
+        """Raise Refused where the current request's price is one too many."""
+        self._limits.check_rate(request.environ, g.sender)
 
     def receive(self, endpoint: str, token: str | None, handle: Handler) -> tuple[Response, int]:
         """Answer a request with what ``handle`` returns; it is called once the sender is known."""
@@ -69,13 +87,14 @@ class Intake:
 
     def _answer(self, endpoint: str, token: str | None, handle: Handler) -> tuple[Response, int]:
         body = b""
+        g.admitted_sender = not self._guarded
         try:
             body = request_body()
             given = token if token is not None or not request.query_string else request.args.get("token")
-            self._check(given, required=False)
+            sender = self._doors.enter(request.environ, given, body)
             fields, text = read_body(body)
-            if given is None:
-                self._check(fields.get("secret"), required=True)
+            g.sender = self._doors.enter_by_body(fields.get("secret")) if sender is None else sender
+            g.admitted_sender = True
             return jsonify(handle(fields, stored_body(fields, self.secrets, text))), 200
         except InvalidSignal as error:
             return self._refuse(endpoint, body, invalid(error))
@@ -87,14 +106,11 @@ class Intake:
             self._logger.error("Nothing was stored: %s", error, extra={"event": "not_stored", "endpoint": endpoint})
             return self._not_stored()
 
-    def _check(self, given: object, *, required: bool) -> None:
-        if self._secret is None or (given is None and not required):
-            return
-        text = given if isinstance(given, str) else ""
-        if not hmac.compare_digest(text.encode("utf-8", "replace"), self._secret.encode()):
-            raise wrong_secret(missing=given is None)
-
     def _refuse(self, endpoint: str, body: bytes, refused: Refused) -> tuple[Response, int]:
+        if not g.admitted_sender:
+            refused = self._limits.stranger(refused, request.environ)
+        if (refused.status_code == TOO_MANY or not g.admitted_sender) and not self._limits.may_keep():
+            return self._told(refused)
         problems = refused.masked_problems(self.secrets)
         self._logger.warning(
             "Refused with %s %s: %s",
@@ -117,7 +133,13 @@ class Intake:
         except (DatabaseUnavailable, StatementRefused) as error:
             # The answer is right even where the copy for the owner could not be kept.
             self._logger.error("A refused body was not kept: %s", error, extra={"event": "refused_not_kept"})
-        return jsonify(refused.answer(self.secrets)), refused.status_code
+        return self._told(refused)
+
+    def _told(self, refused: Refused) -> tuple[Response, int]:
+        answer = jsonify(refused.answer(self.secrets))
+        if refused.retry_after is not None:
+            answer.headers["Retry-After"] = str(refused.retry_after)
+        return answer, refused.status_code
 
     @staticmethod
     def _not_stored() -> tuple[Response, int]:

@@ -11,7 +11,7 @@ from signals.redaction import mask_values
 
 @dataclass(eq=False)
 class Refused(Exception):
-    """A request that is answered with an error."""
+    """A request that is answered with an error. ``retry_after`` in seconds."""
 
     status_code: int
     code: str
@@ -20,6 +20,7 @@ class Refused(Exception):
     trade_id: str | None = None
     signal_id: int | None = None
     task_id: int | None = None
+    retry_after: int | None = None
 
     def answer(self, secrets: tuple[str, ...]) -> dict[str, Any]:
         """Return the JSON answer; the first problem is also on top, where a person looks."""
@@ -67,11 +68,12 @@ def too_large(limit: int, *, fate: str = SIGNAL_FATE) -> Refused:
     return Refused(413, "body_too_large", message, (problem,))
 
 
-def wrong_secret(*, missing: bool) -> Refused:
-    """Return the 401 for a missing or wrong webhook secret."""
+def wrong_secret(*, missing: bool, signed: bool = False) -> Refused:
+    """Return the 401 for a missing or wrong webhook secret; ``signed``: a signature would do, too."""
     what = "is missing" if missing else "is wrong"
+    signature = ", or sign the body (header X-Webhook-Signature)" if signed else ""
     message = (
         f"The webhook secret {what}. Give it as ?token=..., as the end of the path /webhook/<token>, or in the body's "
-        '"secret" field. No signal was stored.'
+        f'"secret" field{signature}. No signal was stored.'
     )
     return Refused(401, "wrong_secret", message)

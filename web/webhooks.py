@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from flask import Blueprint, Response
 
 from database.signals import SignalStore
 from signals.live_signal import parse_live_signal
+from signals.model import Signal
 from signals.payload import parse_price, parse_signal
 from web.intake import Intake, stored_answer
 
@@ -22,7 +23,9 @@ def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], Non
     @routes.post("/api/automated-signals/webhook/<token>")
     def automated_signal(token: str | None = None) -> tuple[Response, int]:
         def handle(fields: dict[str, Any], raw_body: str) -> dict[str, Any]:
-            answer = store_signal(store, fields, raw_body)
+            signal = parse_signal(fields)
+            intake.check(signal, fields)
+            answer = store_signal(store, signal, raw_body)
             wake()
             intake.tell(answer)
             return answer
@@ -34,6 +37,7 @@ def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], Non
     def live_signal(token: str | None = None) -> tuple[Response, int]:
         def handle(fields: dict[str, Any], raw_body: str) -> dict[str, Any]:
             live = parse_live_signal(fields, datetime.now(UTC))
+            intake.check(live.signal, fields)
             answer = stored_answer(store.store_live(live, raw_body=raw_body))
             wake()
             intake.tell(answer)
@@ -46,6 +50,7 @@ def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], Non
     def realtime_price(token: str | None = None) -> tuple[Response, int]:
         def handle(fields: dict[str, Any], _: str) -> dict[str, Any]:
             update = parse_price(fields)
+            intake.check_price()
             symbol = update.symbol.rpartition(":")[2].upper()
             kept = store.keep_price(update, symbol=symbol)
             return {"status": "accepted" if kept else "older", "symbol": symbol}
@@ -55,8 +60,6 @@ def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], Non
     return routes
 
 
-def store_signal(
-    store: SignalStore, fields: Mapping[str, Any], raw_body: str, *, source: str = "webhook"
-) -> dict[str, Any]:
-    """Store a signal with its task; return the answer. Raises InvalidSignal, Refused, DatabaseUnavailable."""
-    return stored_answer(store.store(parse_signal(fields), source=source, raw_body=raw_body))
+def store_signal(store: SignalStore, signal: Signal, raw_body: str, *, source: str = "webhook") -> dict[str, Any]:
+    """Store a signal with its task; return the answer. Raises Refused, DatabaseUnavailable."""
+    return stored_answer(store.store(signal, source=source, raw_body=raw_body))

@@ -32,6 +32,8 @@ SECRETS = {
     "DATABASE_URL": "postgresql://router:pa%24s-one@db.internal:5432/router",
     "DATABASE_DIRECT_URL": "postgresql://router:eighteen@db.internal:5433/router",
     "WEBHOOK_SECRET": "webhook-secret-two",
+    "WEBHOOK_SECRET_OLD": "webhook-secret-twenty-one",
+    "WEBHOOK_SIGNING_KEY": "signing-key-twenty-two",
     "API_TOKEN": "api-token-three",
     "API_VIEWER_TOKEN": "api-viewer-token-eighteen",
     "ADMIN_PASSWORD": "admin-password-nineteen",
@@ -83,6 +85,12 @@ def test_defaults() -> None:
         "host": "0.0.0.0",
         "port": 5000,
         "webhook_secret": "wh-secret-1",
+        "webhook_allow": None,
+        "webhook_entry_max_age": None,
+        "webhook_exit_max_age": None,
+        "webhook_source_rate": None,
+        "webhook_strategy_rate": None,
+        "account_update_rate": None,
         "api_token": None,
         "api_viewer_token": None,
         "admin_password": None,
@@ -151,6 +159,9 @@ def test_defaults() -> None:
         ("DATABASE_DIRECT_URL", "", "database_direct_url", None),
         ("API_TOKEN", "  ", "api_token", None),
         ("TRUSTED_PROXIES", "2", "trusted_proxies", 2),
+        ("WEBHOOK_ENTRY_MAX_AGE", "60", "webhook_entry_max_age", 60),
+        ("WEBHOOK_STRATEGY_RATE", "100000", "webhook_strategy_rate", 100000),
+        ("WEBHOOK_ALLOW", " , ", "webhook_allow", None),
         ("SESSION_IDLE_SECONDS", "600", "session_idle", 600),
     ],
 )
@@ -565,7 +576,8 @@ def test_a_tick_value_in_place_of_a_point_value_is_pointed_out() -> None:
 
 
 NAMES = sorted(
-    variable.name.replace("{FIRM}", "FTMO").replace("{ID}", "1").replace("{SYMBOL}", "NQ") for variable in variables()
+    variable.name.replace("{FIRM}", "FTMO").replace("{ID}", "1").replace("{SYMBOL}", "NQ").replace("{LABEL}", "OLD")
+    for variable in variables()
 )
 
 
@@ -704,6 +716,9 @@ def test_the_table_has_one_row_for_each_setting() -> None:
         "DATABASE_URL",
         "DATABASE_DIRECT_URL",
         "WEBHOOK_SECRET",
+        "WEBHOOK_SECRET_{LABEL}",
+        "WEBHOOK_SIGNING_KEY",
+        "WEBHOOK_SIGNING_KEY_{LABEL}",
         "API_TOKEN",
         "API_VIEWER_TOKEN",
         "ALERT_URLS",

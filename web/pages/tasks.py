@@ -11,7 +11,7 @@ from database.connection import Row
 from database.order_inspection import order_row
 from database.replay import NotReplayable, Replayed, Replays
 from domain.acts import HIGHEST_ID
-from web.pages.overview import with_summary
+from web.pages.signal_summary import summary
 
 if TYPE_CHECKING:
     from web.pages.site import Site
@@ -39,7 +39,7 @@ def add_tasks(routes: Blueprint, site: Site) -> None:
 def _trade(trade: Row) -> Mapping[str, Any]:
     return {
         "trade_id": trade["trade_id"],
-        "signals": [with_summary(signal) for signal in trade["signals"]],
+        "signals": [{**signal, "summary": summary(signal)} for signal in trade["signals"]],
         "conflicts": trade["conflicts"],
         "orders": [order_row(row) for row in trade["orders"]],
         "tasks": trade["tasks"],
