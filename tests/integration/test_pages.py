@@ -30,6 +30,7 @@ from web_server import create_app, service_of
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 TOKEN = {"Authorization": "Bearer right-token"}
 WEBHOOK = "/api/automated-signals/webhook"
+PASSWORD = "correct-horse-battery"
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -217,19 +218,44 @@ def test_a_number_of_another_process_is_answered_with_the_newest(calm: FlaskClie
     assert "$150,111.00" in shown(calm, "/", **{NUMBER_HEADER: number})
 
 
-def test_with_the_database_away_the_page_says_so(client: FlaskClient, database_url: str, app: Flask) -> None:
+def test_with_the_database_away_the_page_says_so(make_app: MakeApp, database_url: str) -> None:
+    app = make_app(API_TOKEN="right-token", ADMIN_PASSWORD=PASSWORD)
+    by_token, logged_in = app.test_client(), app.test_client()
+    log_in(logged_in)
     name = re.search(r"/(test_\d+)\?", database_url)
     assert name is not None
     with administrator(database_url.replace(f"/{name[1]}?", "/postgres?")) as cursor:
         cursor.execute(f"ALTER DATABASE {name[1]} ALLOW_CONNECTIONS false")
         cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name[1],))
         try:
-            answer = client.get("/", headers={**BROWSER, **TOKEN})
+            answers = [by_token.get("/", headers={**BROWSER, **TOKEN}), logged_in.get("/", headers=BROWSER)]
         finally:
             cursor.execute(f"ALTER DATABASE {name[1]} ALLOW_CONNECTIONS true")
-    assert (answer.status_code, answer.mimetype) == (503, "text/html")
-    assert "The database does not answer" in answer.text
-    assert "Halts unknown" in text_of(answer.text)
+    for answer in answers:
+        assert (answer.status_code, answer.mimetype) == (503, "text/html")
+        assert "The database does not answer" in answer.text
+        assert "Halts unknown" in text_of(answer.text)
+
+
+def test_who_is_logged_in_is_named_and_can_leave(make_app: MakeApp) -> None:
+    client = make_app(ADMIN_PASSWORD=PASSWORD).test_client()
+    log_in(client)
+    page = shown(client)
+    assert "anna operator Log out" in text_of(page)
+    assert "anna" not in shown(client, "/", **{NUMBER_HEADER: ":"})
+    assert client.post("/logout", data={"csrf_token": csrf_token(page)}).location == "/login"
+    assert client.get("/", headers=BROWSER).location == "/login?next=/"
+
+
+def log_in(client: FlaskClient) -> None:
+    told = {"password": PASSWORD, "name": "anna", "csrf_token": csrf_token(client.get("/login").text)}
+    assert client.post("/login", data=told).status_code == 303
+
+
+def csrf_token(page: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
 
 
 def test_no_page_has_a_script_or_a_style_in_it(calm: FlaskClient) -> None:

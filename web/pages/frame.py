@@ -23,6 +23,7 @@ from web.pages.gate import turned_away
 from web.pages.readings import Readings
 from web.pages.status import StatusReader
 from web.refusals import Refused
+from web.sessions import current_person
 
 # A page's own script sends the newest change it knows of with it: "<boot>:<number>". Every page's answer has it.
 NUMBER_HEADER = "X-Page-Number"
@@ -77,6 +78,14 @@ class Frame:
         except TOLD as error:
             return self._told(error)
 
+    def as_page(self, answer: Response) -> Response:
+        """Return what the doors answered a browser, before a page was asked for, as a page."""
+        if answer.mimetype != "application/json" or "text/html" not in request.headers.get("Accept", ""):
+            return answer
+        if answer.status_code == 503:
+            return self._trouble("The database does not answer", 503, "away.html")
+        return self._trouble("Not for everybody", 403, "refused.html") if answer.status_code == 403 else answer
+
     def _told(self, error: Exception) -> Response:
         match error:
             case InvalidSignal():
@@ -110,11 +119,14 @@ class Frame:
 
     def _written(self, template: str, frame: str, load: Load, number: int) -> str:
         shown = {"status": self._status.read(), **load()}
-        return render_template(template, frame=frame, position=f"{self._feed.boot}:{number}", **self._common(), **shown)
+        person = current_person()
+        position = f"{self._feed.boot}:{number}"
+        return render_template(template, frame=frame, position=position, person=person, **self._common(), **shown)
 
     def _trouble(self, title: str, status: int, template: str = "trouble.html", **told: Any) -> Response:
         shown = {"title": title, "message": None, "problems": (), **told}
-        text = render_template(template, frame="base.html", position=None, status=None, **self._common(), **shown)
+        known = {"position": None, "status": None, "person": None}
+        text = render_template(template, frame="base.html", **known, **self._common(), **shown)
         return Response(text, status=status, mimetype="text/html", headers={"Cache-Control": "no-store"})
 
     def _common(self) -> dict[str, Any]:

@@ -72,6 +72,7 @@ def page_routes(
         clock=clock,
     )
     routes = Blueprint("pages", __name__, template_folder="../templates")
+    routes.after_request(site.frame.as_page)
     add_overview(routes, site)
     add_account(routes, site)
     add_signals(routes, site)
