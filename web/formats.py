@@ -160,6 +160,14 @@ def sign_class(amount: Decimal | None) -> str:
     return "gain" if amount > 0 else "loss"
 
 
+def times(multiple: Decimal | None) -> str:
+    """Return a result in multiples of what was risked: +1.50 R."""
+    if multiple is None:
+        return NONE
+    rounded = multiple.quantize(CENT, ROUND_HALF_UP)
+    return f"{MINUS if rounded < 0 else '+' if rounded > 0 else ''}{abs(rounded):,.2f} R"
+
+
 def pretty(value: Any) -> str:
     """Return a value of the record as JSON that people can read."""
     return json.dumps(with_times(value), default=json_default, indent=2, ensure_ascii=False)
@@ -187,6 +195,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "sentence": sentence,
     "sign_class": sign_class,
     "pretty": pretty,
+    "times": times,
     "one_line": one_line,
 }
 

@@ -53,6 +53,7 @@ ROUTES: dict[str, Access] = {
     "pages.order": Access.VIEWER,
     "pages.dead_letters": Access.VIEWER,
     "pages.dead_letter": Access.VIEWER,
+    "pages.analytics": Access.VIEWER,
     "login.page": Access.PUBLIC,
     "login.enter": Access.PUBLIC,
     "login.leave": Access.PUBLIC,

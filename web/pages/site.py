@@ -18,6 +18,7 @@ from database.page import PageRecord
 from web.assets import Assets
 from web.changes import ChangeFeed
 from web.pages.account import add_account
+from web.pages.analytics import add_analytics
 from web.pages.configuration import add_configuration
 from web.pages.dead_letters import add_dead_letters
 from web.pages.frame import Frame
@@ -79,5 +80,6 @@ def page_routes(
     add_tasks(routes, site)
     add_orders(routes, site)
     add_dead_letters(routes, site)
+    add_analytics(routes, site)
     add_configuration(routes, site)
     return routes
