@@ -6,20 +6,32 @@ A page is looked at here by adding its address to PAGES. What it looks like is w
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
+import psycopg2
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.conftest import PACKAGES, SCREENSHOTS, go_live
+from tests.browser.conftest import PACKAGES, SCREENSHOTS, Site, go_live
 from tests.browser.trading_week import WEEKS
+from tests.integration.test_record_pages import order
 from tests.processes import Web, entry, get
 
 PAGES = {
     "overview": "/",
     "account": "/accounts/APEX/2?symbol=MNQ&contracts=2&distance=20",
     "configuration": "/configuration",
+    "signals": "/signals?account=APEX",
+    "signal": "/signals/1",
+    "trade": "/trades/UNTOLD",
+    "task": "/tasks/1",
+    "orders": "/orders",
+    "order": "/orders/1",
+    "dead-letters": "/dead-letters",
+    "dead-letter": "/dead-letters/task:1",
+    "analytics": "/analytics",
     "trouble": "/accounts/NOBODY/1",
 }
 WIDTHS = (1440, 1024, 390)
@@ -30,10 +42,27 @@ AXE = (PACKAGES / "axe-core" / "axe.min.js", "() => axe.run({resultTypes: ['viol
 
 
 @pytest.fixture(scope="module")
-def told(service: Web) -> Web:
+def told(service: Web, site: Site) -> Web:
     for number in range(3):
         service.post(entry(f"LOOKS_{number}", contracts=number + 1))
+    give_up(site.database_url)
     return service
+
+
+def give_up(database_url: str) -> None:
+    """Let an order be unresolved, another be filled, and a task be given up."""
+    with closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+
+        def sql(text: str, *values: Any) -> list[dict[str, Any]]:
+            cursor.execute(text, values or None)
+            return [{"id": row[0]} for row in cursor.fetchall()] if cursor.description else []
+
+        order(sql, 1, 1, "UNRESOLVED", trade="UNTOLD")
+        order(sql, 1, 2, "FILLED", filled=2, program=2, trade="UNTOLD")
+        cursor.execute(
+            "INSERT INTO execution_tasks (trade_id, event_type, status, attempts, last_error, finished_at)"
+            " VALUES ('UNTOLD', 'ENTRY', 'FAILED', 5, 'what was given up, and why it was given up', now())"
+        )
 
 
 @pytest.mark.parametrize("name", PAGES)

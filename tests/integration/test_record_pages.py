@@ -39,9 +39,11 @@ def client(make_app: MakeApp) -> FlaskClient:
     return make_app(ROUTER_ENABLED="false").test_client()
 
 
-def order(sql: Sql, task_id: int, number: int, state: str, *, filled: int = 0, program: int = 1) -> int:
+def order(
+    sql: Sql, task_id: int, number: int, state: str, *, filled: int = 0, program: int = 1, trade: str = TRADE
+) -> int:
     """An order that was sent and came to ``state``."""
-    order_id = int(sql(PLAN, task_id, TRADE, program, number)[0]["id"])
+    order_id = int(sql(PLAN, task_id, trade, program, number)[0]["id"])
     if state != "PLANNED":
         sql(SEND, order_id)
         sql(ANSWER, state, filled, f"V{number}", f"CAUSE_{number}", '{"said": "<b>no</b>"}', order_id)
