@@ -30,7 +30,8 @@ def record(sql: Sql) -> None:
     """Three verdicts within a day and one of last week; orders; two trades of one strategy; an account's days."""
     sql(
         "INSERT INTO execution_tasks (id, trade_id, event_type, status, finished_at, created_at)"
-        " SELECT n, 'T', 'ENTRY', 'SUCCESS', now() - interval '1 hour' + n * interval '1 second', now() - interval '1 hour'"
+        " SELECT n, 'T', 'ENTRY', 'SUCCESS',"
+        " now() - interval '1 hour' + n * interval '1 second', now() - interval '1 hour'"
         " FROM generate_series(1, 4) n"
     )
     for task_id, approved, rules, hours in (
@@ -67,7 +68,7 @@ def test_what_is_counted_is_what_is_on_record(database: Database, sql: Sql) -> N
     assert len(day.orders[0]["answer"]) == 3
     assert day.tasks["decided"] == pytest.approx([2500, 3850, 3970])
     (strategy,) = day.strategies
-    assert (strategy.trades, strategy.won, strategy.made, strategy.drawdown) == (2, 1, Decimal("1.5"), 1)
+    assert (strategy.trades, strategy.won, strategy.made, strategy.drawdown) == (2, 1, Decimal("1.5"), Decimal(1))
     (account,) = week.accounts
     figures = [account[name] for name in ("days", "made", "best", "worst", "drawdown")]
     assert figures == [2, 50, 100, -50, 300], "the fall runs from the first day's high to the second day's low"
