@@ -48,7 +48,7 @@ config: $(VENV)/.service ## Show the effective configuration and every problem i
 psql: $(VENV)/.service ## Open psql on the service's database
 	@$(BIN)/python -m database.psql
 
-test: $(VENV)/.development $(VENV)/.browser ## Run all tests
+test: $(VENV)/.browser ## Run all tests
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 chaos: $(VENV)/.development ## Kill workers and database over a thousand times while orders go out; CHAOS_KILLS=n for n kills
