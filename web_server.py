@@ -148,7 +148,7 @@ class Service:
         app.register_blueprint(
             page_routes(
                 self.settings,
-                self._pools.pages,
+                self._pools,
                 tracker_of(self.states),
                 self._changes,
                 assets=assets,

@@ -19,7 +19,7 @@ from signals.problem import InvalidSignal
 from web.assets import Assets
 from web.changes import ChangeFeed
 from web.formats import page_now, viewer_zone
-from web.pages.gate import turned_away
+from web.pages.gate import may_act, turned_away
 from web.pages.readings import Readings
 from web.pages.status import StatusReader
 from web.refusals import Refused
@@ -58,13 +58,18 @@ class Frame:
         self._logger = logger
         self._readings = Readings(lambda: feed.number)
 
-    def show(self, template: str, load: Load) -> Response:
-        """Answer with a page: ``template`` over what ``load`` returns. ``load`` may raise what an API route may."""
+    def show(self, template: str, load: Load, *, own: bool = False, status: int = 200) -> Response:
+        """Answer with a page: ``template`` over what ``load`` returns. ``load`` may raise what an API route may.
+
+        ``own``: there is something in it of the person who asks, such as a form; nobody else is given this reading.
+        """
         try:
             away = turned_away()
             if away is not None:
                 return away if away.status_code == 303 else self._trouble("Not for everybody", 403, "refused.html")
-            return self._live(template, load) if NUMBER_HEADER in request.headers else self._whole(template, load)
+            if NUMBER_HEADER in request.headers and not own:
+                return self._live(template, load)
+            return self._whole(template, load, status)
         except TOLD as error:
             return self._told(error)
         except Exception:
@@ -72,7 +77,7 @@ class Frame:
             return self._trouble("That went wrong on our side", 500, message="The service's log has the reason.")
 
     def give(self, make: Callable[[], Response]) -> Response:
-        """Answer with what ``make`` returns, a file and no page; in trouble with the page that says so."""
+        """Answer with what ``make`` returns: a file, or where an act leads; in trouble the page that says so."""
         try:
             return make()
         except TOLD as error:
@@ -93,14 +98,15 @@ class Frame:
             case NotKnown():
                 return self._trouble("Not found", 404, message=f"{error}.")
             case Refused():
-                return self._trouble("Not found", error.status_code, message=error.message)
+                title = "Not found" if error.status_code == 404 else "That is not possible"
+                return self._trouble(title, error.status_code, message=error.message)
             case _:
                 self._logger.error("A page could not be read: %s", error, extra={"event": "page_failed"})
                 return self._trouble("The database does not answer", 503, "away.html")
 
-    def _whole(self, template: str, load: Load) -> Response:
+    def _whole(self, template: str, load: Load, status: int) -> Response:
         number = self._feed.number
-        return self._answer(self._written(template, "base.html", load, number), number)
+        return self._answer(self._written(template, "base.html", load, number), number, status)
 
     def _live(self, template: str, load: Load) -> Response:
         boot, _, told = request.headers[NUMBER_HEADER].partition(":")
@@ -111,8 +117,8 @@ class Frame:
         )
         return self._answer(reading.body, reading.number)
 
-    def _answer(self, body: str, number: int) -> Response:
-        answer = Response(body, mimetype="text/html")
+    def _answer(self, body: str, number: int, status: int = 200) -> Response:
+        answer = Response(body, status=status, mimetype="text/html")
         answer.headers[NUMBER_HEADER] = f"{self._feed.boot}:{number}"
         answer.headers["Cache-Control"] = "no-store"
         return answer
@@ -140,6 +146,8 @@ class Frame:
             "theme": theme if (theme := request.cookies.get("theme")) in THEMES else None,
             "zone": str(viewer_zone()),
             "link": link,
+            # For what is not live alone: a live part is the same for everybody.
+            "may_act": may_act(),
         }
 
 

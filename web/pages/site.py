@@ -14,7 +14,9 @@ from config.settings import Settings
 from database.account_history import AccountHistory
 from database.connection import Database
 from database.feed import Feed
+from database.operator_desk import OperatorDesk
 from database.page import PageRecord
+from database.pools import WebPools
 from web.assets import Assets
 from web.changes import ChangeFeed
 from web.pages.account import add_account
@@ -22,6 +24,7 @@ from web.pages.analytics import add_analytics
 from web.pages.configuration import add_configuration
 from web.pages.dead_letters import add_dead_letters
 from web.pages.frame import Frame
+from web.pages.halts import add_halts
 from web.pages.orders import add_orders
 from web.pages.overview import add_overview
 from web.pages.signals import add_signals
@@ -34,12 +37,14 @@ from web.pages.what_if import FactsOf
 class Site:
     """What pages read from. ``database``: one whose statements may take their time; ``clock`` gives the time in UTC.
 
-    ``facts_of`` gathers what an entry of one account would be decided from now.
+    ``desk``: where a person acts, on connections of its own. ``facts_of`` gathers what an entry of one account would be
+    decided from now.
     """
 
     frame: Frame
     settings: Settings
     database: Database
+    desk: OperatorDesk
     record: PageRecord
     tracker: AccountTracker
     history: AccountHistory
@@ -50,7 +55,7 @@ class Site:
 
 def page_routes(
     settings: Settings,
-    database: Database,
+    pools: WebPools,
     tracker: AccountTracker,
     feed: ChangeFeed,
     *,
@@ -60,11 +65,13 @@ def page_routes(
     logger: logging.Logger,
 ) -> Blueprint:
     """Return the pages. Accounts are the routed ones of ``settings``."""
+    database = pools.pages
     record = PageRecord(database)
     site = Site(
         frame=Frame(settings, feed, assets, StatusReader(settings, record), logger=logger),
         settings=settings,
         database=database,
+        desk=OperatorDesk(pools.desk, settings.accounts),
         record=record,
         tracker=tracker,
         history=AccountHistory(database),
@@ -81,5 +88,6 @@ def page_routes(
     add_orders(routes, site)
     add_dead_letters(routes, site)
     add_analytics(routes, site)
+    add_halts(routes, site)
     add_configuration(routes, site)
     return routes
