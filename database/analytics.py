@@ -11,11 +11,11 @@ from database.connection import Database, Row
 from domain.order_rows import HELD_BACK
 
 # So many rows are counted at most, the newest: a page has to be there at once however large the record is.
-MOST_DECISIONS = 1000
-MOST_LOGS = 10_000
-MOST_ORDERS = 3000
-MOST_TASKS = 10_000
-MOST_SIGNALS = 5000
+MOST_DECISIONS = 5000
+MOST_LOGS = 20_000
+MOST_ORDERS = 20_000
+MOST_TASKS = 50_000
+MOST_SIGNALS = 20_000
 NOTHING = Decimal(0)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
 
-from database.analytics import analytics
+from database.analytics import MOST_ORDERS, analytics
 from signals.problem import FieldProblem, InvalidSignal
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def add_analytics(routes: Blueprint, site: Site) -> None:
             "found": analytics(site.database, hours=int(window)),
             "window": window,
             "windows": WINDOWS,
+            "most_orders": MOST_ORDERS,
             "share": _share,
             "milliseconds": _milliseconds,
         }
