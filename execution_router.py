@@ -27,7 +27,7 @@ from database.startup import StartRefused, open_database, prepare_schema
 from domain.stage_times import StageCounts
 from routing.account_keeper import AccountKeeper
 from routing.heartbeat import Heartbeat
-from routing.interpreter import settle_heap, take_short_turns
+from routing.interpreter import settle_heap, share_arenas, take_short_turns
 from routing.leader_loop import Leads
 from routing.parts import router_parts
 from routing.retry import RetryPolicy
@@ -242,6 +242,7 @@ def main() -> int:
     """Run a worker of its own until SIGTERM or SIGINT; return the exit status."""
     settings = load_settings()
     configure_logging(settings)
+    share_arenas()
     logger = logging.getLogger("execution_router")
     for problem in settings.problems:
         logger.warning("%s", problem, extra={"event": "configuration_problem"})

@@ -30,7 +30,7 @@ from database.startup import OpenedDatabase, StartRefused, open_database, prepar
 from execution_router import router_of
 from routing.account_keeper import AccountKeeper
 from routing.heartbeat import Heartbeat
-from routing.interpreter import settle_heap
+from routing.interpreter import settle_heap, share_arenas
 from routing.tracked_accounts import tracked_accounts, tracker_of, utc_now
 from routing.what_if import WhatIf
 from web.access import is_trusted
@@ -243,6 +243,7 @@ def process_app() -> Flask:
     """Return this process's one application, made at the first call; prints the start-up text."""
     settings = load_settings()
     configure_logging(settings)
+    share_arenas()
     app = create_app(settings)
     service = service_of(app)
     text = banner(
