@@ -23,7 +23,7 @@ from tests.processes import ROUTED, entry, exit_of, wait_until
 
 SQL = Path(__file__).parent / "filled_sql"
 # Each list by a connection of its own, at the same time.
-PARTS = (("logs", "facts"), ("tasks", "events", "signals", "chain", "orders", "accounts"))
+PARTS = (("logs", "signals"), ("tasks", "events", "facts", "chain", "orders", "accounts"))
 TABLES = (
     ("execution_tasks", "audit_chain", "decision_facts", "execution_orders", "execution_order_events"),
     ("execution_logs", "automated_signals", "audit_events", "account_alerts", "refused_webhooks"),
