@@ -32,6 +32,8 @@ PAGES = {
     "dead-letters": "/dead-letters",
     "dead-letter": "/dead-letters/task:1",
     "analytics": "/analytics",
+    "halts": "/halts",
+    "halt-form": "/halts/new?level=flatten&scope=APEX",
     "trouble": "/accounts/NOBODY/1",
 }
 WIDTHS = (1440, 1024, 390)
