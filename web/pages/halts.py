@@ -37,7 +37,7 @@ DOES = {
     HaltLevel.FLATTEN: (
         STOPS,
         "Entries that are working at a venue are taken back.",
-        "Then all positions there are closed at the market and all orders taken back, also those of others than us.",
+        "Then all positions there are closed at the market and all orders taken back, also those opened by hand.",
     ),
 }
 
