@@ -49,7 +49,7 @@ psql: $(VENV)/.service ## Open psql on the service's database
 	@$(BIN)/python -m database.psql
 
 test: $(VENV)/.browser ## Run all tests
-	$(BIN)/pytest --numprocesses 2 --dist worksteal
+	$(BIN)/pytest --numprocesses 4 --dist worksteal
 
 chaos: $(VENV)/.development ## Kill workers and database over a thousand times while orders go out; CHAOS_KILLS=n for n kills
 	CHAOS_KILLS=$${CHAOS_KILLS:-1000} $(BIN)/pytest --numprocesses 2 --dist worksteal tests/chaos
