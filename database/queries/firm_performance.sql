@@ -1,11 +1,15 @@
 -- How many orders for each firm went through, failed or were not sent in the last 7 days?
-SELECT firm_code AS firm,
+SELECT firm,
        count(*) AS total_attempts,
        count(*) FILTER (WHERE status = 'SUCCESS') AS successes,
        count(*) FILTER (WHERE status = 'FAILED') AS failures,
        count(*) FILTER (WHERE status = 'SKIPPED') AS skipped,
        round(100.0 * count(*) FILTER (WHERE status = 'SUCCESS') / count(*), 2) AS success_rate
-FROM execution_connector_results
-WHERE created_at > now() - INTERVAL '7 days'
+FROM (
+    SELECT row ->> 'firm_code' AS firm, row ->> 'status' AS status
+    FROM execution_logs el
+    CROSS JOIN LATERAL jsonb_array_elements(COALESCE(el.response_body -> 'connector_results', '[]')) AS row
+    WHERE el.status = 'SUCCESS' AND el.created_at > now() - INTERVAL '7 days'
+) AS results
 GROUP BY firm
 ORDER BY firm;
