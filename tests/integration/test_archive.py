@@ -118,6 +118,12 @@ def test_old_trades_move_with_all_that_is_theirs_and_the_rest_stays(
     assert everything(sql, "public", "archive") == before
     assert [len(rows) for rows in everything(sql, "archive").values()] == [3, 3, 3, 1]
     assert {row["trade_id"] for row in sql("SELECT trade_id FROM execution_connector_results")} == {"SPLIT", "YOUNG"}
+    # As database/queries/README.md has it, a file about a trade asks the archive as well.
+    sql("SET search_path = archive, public")
+    for name, rows in (("trade_logs", 3), ("task_details", 3), ("trade_decision", 3), ("audit_of_trade", 3)):
+        text = (repository() / "database" / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+        assert len(sql(text.replace(":'trade_id'", "'OLD'"))) == rows, name
+    sql("RESET search_path")
     assert run()[:2] == (0, "Tasks moved: 0\n")
     assert tally_of(database).unsealed == 0
     assert [replayed.same for replayed in Replays(database).every()] == [True, True]
