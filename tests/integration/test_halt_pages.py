@@ -168,8 +168,8 @@ def test_a_halt_without_a_reason_or_of_nobody_is_asked_for_again(anna: FlaskClie
 def test_nobody_is_given_the_form_of_another(anna: FlaskClient, ben: FlaskClient) -> None:
     halt = submit(anna, "/halts/new", "/halts", **HALT).location
     live = {**BROWSER, NUMBER_HEADER: anna.get(halt, headers=BROWSER).headers[NUMBER_HEADER].partition(":")[0] + ":0"}
-    assert 'name="csrf_token"' in anna.get(halt, headers=live).text
-    assert 'name="csrf_token"' not in ben.get(halt, headers=live).text
+    assert 'name="phrase"' in anna.get(halt, headers=live).text
+    assert 'name="phrase"' not in ben.get(halt, headers=live).text
     for address in ("/", "/halts"):
         assert "csrf_token" not in anna.get(address, headers=live).text
 
