@@ -61,8 +61,9 @@ def test_a_page_is_told_where_it_stands_and_then_every_change_without_a_gap(
     wait_until(lambda: sum(told["number"] - told["after"] for told in listener.changes()) >= 40, what="20 verdicts")
     bundles = listener.changes()
     assert {told["boot"] for told in bundles} == {hello["boot"]}
-    followed = [hello["number"], *(told["number"] for told in bundles)]
-    assert [told["after"] for told in bundles] == followed[:-1]
+    # A change that was counted just before the hello may be told after it: the first bundle then overlaps, with no gap.
+    assert bundles[0]["after"] <= hello["number"] <= bundles[0]["number"]
+    assert [told["after"] for told in bundles[1:]] == [told["number"] for told in bundles[:-1]]
     assert "signals" in {topic for told in bundles for topic in told["topics"]}
     # Bundles: far fewer than the events.
     assert len(bundles) < 20

@@ -126,7 +126,7 @@ export function start() {
     else schedule();
   });
   socket.on("changes", ({ boot, after, number, topics: changed }) => {
-    const gap = heard.boot !== boot || heard.number !== after;
+    const gap = heard.boot !== boot || heard.number < after;
     Object.assign(heard, { boot, number });
     const mine = topics();
     if (gap || changed.includes("all") || mine.includes("all") || changed.some((topic) => mine.includes(topic))) schedule();
