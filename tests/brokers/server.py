@@ -74,6 +74,7 @@ class BrokerServer:
 
     def answer(self, call: Call) -> Answer:
         """Act on a call; return HTTP status, the body, which is sent as JSON, and headers if any."""
+        # Not abstract: cTrader's broker speaks over a WebSocket and answers no call.
         raise NotImplementedError
 
     def forget_sessions(self) -> None:
