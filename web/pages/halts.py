@@ -38,7 +38,7 @@ DOES = {
         STOPS,
         "Entries that are working at a venue are taken back.",
         "Then all positions there are closed at the market and all orders taken back, also those opened by hand.",
-        "Only accounts that a router trades live, or has traded live, are looked at. Whatever another holds, close by hand.",
+        "Only accounts that a router trades live, or has traded live, are looked at. Close by hand what another holds.",
     ),
 }
 
