@@ -6,7 +6,6 @@ import atexit
 import itertools
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from database.connection import Database
 from database.embedded import EmbeddedServer, start_embedded
 from database.migrations import migrate
+from tests.folders import data_folder
 
 OURS = ("FTMO_", "APEX_", "TOPSTEP_", "BULENOX_", "LEELOO_", "ROUTE_TO_FIRMS", "EXECUTION_", "DATABASE_", "WEBHOOK_")
 PAGE = ("ADMIN_", "VIEWER_", "SECRET_KEY", "API_", "SESSION_", "TRUSTED_", "ALERT_")
@@ -45,9 +45,7 @@ def _clean_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres() -> EmbeddedServer:
-    # Not under pytest's own temporary folder: as root the server runs as another user, who may not look in there.
-    folder = Path(tempfile.mkdtemp(prefix="router-tests-"))
-    folder.chmod(0o755)
+    folder = data_folder("tests")
     # Registered before the server's own, so that it runs after it: the server stops first.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     server = start_embedded(folder / "data")

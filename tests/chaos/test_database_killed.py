@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -23,6 +22,7 @@ from database.migrations import migrate
 from tests.brokers.tradovate import TradovateServer
 from tests.chaos.invariants import at_all_times, closed, once_settled
 from tests.chaos.rig import Launcher, Rig, rig_of
+from tests.folders import data_folder
 from tests.live import live_entry, live_exit
 from tests.processes import wait_until
 
@@ -69,8 +69,7 @@ class Postgres:
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="router-chaos-"))
-    folder.chmod(0o755)
+    folder = data_folder("chaos")
     server = Postgres(folder / "data")
     yield server
     server.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import psycopg2
 import pytest
 
 from database.embedded import _package
+from tests.folders import data_folder
 from tests.processes import entry, wait_until, web_process, worker_process
 
 
@@ -40,8 +40,7 @@ class Postgres:
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="router-outage-"))
-    folder.chmod(0o755)
+    folder = data_folder("outage")
     server = Postgres(folder / "data")
     yield server
     server.stop()
