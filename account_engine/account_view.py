@@ -54,10 +54,14 @@ Effective = tuple[Tracked, Source, datetime | None]
 
 
 class Laid(NamedTuple):
-    """An account under its rules, and with the best figures that hold until something of it changes."""
+    """An account under its rules, and with the best figures that hold until something of it changes.
+
+    ``state``: the dictionary that the checks read, while these figures are its own and not too old.
+    """
 
     tracked: Tracked
     effective: Effective
+    state: Mapping[str, Any]
 
 
 def view_of(
@@ -84,7 +88,9 @@ def view_of(
     age = None if figures_at is None else Decimal(str(round(max((now - figures_at).total_seconds(), 0.0), 3)))
     if source in (Source.FIRM_API, Source.PLATFORM, Source.PROGRAM) and age is not None and age > max_age:
         source = Source.SNAPSHOT
-    state = _state(effective, known, rules, environment, source)
+    # The same object while nothing changes, so that what was worked out from it can be told to hold still.
+    unchanged = effective is laid.effective[0] and source is laid.effective[1]
+    state = laid.state if unchanged else _state(effective, known, rules, environment, source)
     picture = AccountPicture(
         key=key,
         rules=rules,
@@ -139,12 +145,13 @@ def with_peak(tracked: Tracked, environment: Environment) -> Tracked:
 def laid_over(known: Known, rules: AccountRules, environment: Environment) -> Laid:
     """Return the account with the best figures laid over it that hold at any time; nothing of it is kept on record."""
     tracked = under_rules(known.tracked, rules)
+    best: Effective = (tracked, Source.NONE, None)
     if tracked.figures:
-        return Laid(tracked, (tracked, tracked.source, tracked.observed_at))
-    if environment.figures:
+        best = (tracked, tracked.source, tracked.observed_at)
+    elif environment.figures:
         at = environment.read_at
-        return Laid(tracked, (_with(tracked, environment.figures, rules, at), Source.ENV, at))
-    return Laid(tracked, (tracked, Source.NONE, None))
+        best = (_with(tracked, environment.figures, rules, at), Source.ENV, at)
+    return Laid(tracked, best, _state(best[0], known, rules, environment, best[1]))
 
 
 def _overridden(tracked: Tracked, known: Known, rules: AccountRules, now: datetime) -> Effective | None:

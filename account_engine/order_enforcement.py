@@ -5,9 +5,9 @@ The checks, in this order: paused, session, contracts, risk, daily loss, drawdow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from config.instruments import InstrumentBook, exchange_instruments
 from domain.checks import Comparison
@@ -40,6 +40,14 @@ BREACH_TYPES: dict[Rule, str] = {
 }
 
 
+class StateFindings(NamedTuple):
+    """What an account's state alone says of its orders; None where there is no such limit."""
+
+    paused: Finding
+    daily_loss: Finding | None
+    drawdown: Finding | None
+
+
 def check_order_enforcement(
     firm_code: str,
     program_id: int,
@@ -48,6 +56,7 @@ def check_order_enforcement(
     order_data: Mapping[str, Any],
     *,
     instruments: InstrumentBook | None = None,
+    of_state: StateFindings | None = None,
 ) -> dict[str, Any]:
     """Return ``allowed``, ``reason`` and ``breach_type`` of the first check that refuses, and all that was compared.
 
@@ -56,24 +65,35 @@ def check_order_enforcement(
     ``account_state``: paused, equity, balance, day_start_balance, peak_equity, high_water_mark (dollars).
     ``order_data``: entry_price and stop_loss (points), symbol, session, contracts (requested) and send_contracts (what
     would be sent); the larger of the two is judged. ``instruments`` defaults to the exchanges' contract values.
+    ``of_state``: what ``state_findings`` says of the same account; made here where it is None.
     Never raises: an input that cannot be read refuses with breach_type ``error``.
     """
     order = _Order(order_data, exchange_instruments() if instruments is None else instruments)
-    checks: tuple[Callable[[], Finding | None], ...] = (
-        lambda: _paused(account_state),
-        lambda: _session(program_metadata, order),
-        lambda: _contracts(program_metadata, order),
-        lambda: _risk(program_metadata, account_state, order),
-        lambda: _daily_loss(program_metadata, account_state),
-        lambda: _drawdown(program_metadata, account_state),
-    )
     try:
-        findings = [finding for check in checks if (finding := check()) is not None]
+        state = state_findings(program_metadata, account_state) if of_state is None else of_state
+        made = (
+            state.paused,
+            _session(program_metadata, order),
+            _contracts(program_metadata, order),
+            _risk(program_metadata, account_state, order),
+            state.daily_loss,
+            state.drawdown,
+        )
     except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
         reason = f"Order enforcement could not be carried out for {firm_code}/{program_id}: {error}"
         return enforcement_answer(None, rule=Rule.EXCEPTION, reason=reason, compared=[])
+    findings = [finding for finding in made if finding is not None]
     refusal = next((finding for finding in findings if finding.refuses), None)
     return enforcement_answer(refusal, compared=[finding.comparison for finding in findings])
+
+
+def state_findings(program_metadata: Mapping[str, Any], account_state: Mapping[str, Any]) -> StateFindings:
+    """Return the findings that no order changes. Raises ValueError for a figure that is not a number."""
+    return StateFindings(
+        paused=_paused(account_state),
+        daily_loss=_daily_loss(program_metadata, account_state),
+        drawdown=_drawdown(program_metadata, account_state),
+    )
 
 
 def enforcement_answer(

@@ -69,7 +69,8 @@ def optional_decimal(values: Mapping[str, Any], key: str) -> Decimal | None:
 
 def plain(number: Decimal) -> str:
     """Return a number as people write it: no exponent, its own decimals kept."""
-    return f"{number:f}"
+    text = str(number)
+    return f"{number:f}" if "E" in text else text
 
 
 def json_number(number: Decimal) -> int | float:

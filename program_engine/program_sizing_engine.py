@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+from functools import lru_cache
 from typing import Any
 
 from config.instruments import InstrumentBook, exchange_instruments
@@ -69,10 +70,26 @@ def calculate_program_sizing(
 
 def _size(
     rules: Mapping[str, Any], payload: Mapping[str, Any], point_value: Decimal
-) -> tuple[dict[str, Any], int | None]:
+) -> tuple[Mapping[str, Any], int | None]:
     account_size = optional_decimal(rules, "account_size")
     risk_per_trade = optional_decimal(rules, "risk_per_trade")
-    caps = {name: optional_decimal(rules, name) for name in ("max_contracts", "max_position_size")}
+    most, most_of_firm = optional_decimal(rules, "max_contracts"), optional_decimal(rules, "max_position_size")
+    entry, stop = optional_decimal(payload, "entry_price"), optional_decimal(payload, "stop_loss")
+    return _sized(account_size, risk_per_trade, most, most_of_firm, entry, stop, point_value)
+
+
+# Accounts of one strategy are mostly sized alike, and an order asks for all of them at once.
+@lru_cache(maxsize=256)
+def _sized(
+    account_size: Decimal | None,
+    risk_per_trade: Decimal | None,
+    max_contracts: Decimal | None,
+    max_position_size: Decimal | None,
+    entry: Decimal | None,
+    stop: Decimal | None,
+    point_value: Decimal,
+) -> tuple[Mapping[str, Any], int | None]:
+    caps = {"max_contracts": max_contracts, "max_position_size": max_position_size}
     details: dict[str, Any] = {
         "account_size": account_size,
         "risk_per_trade": risk_per_trade,
@@ -84,7 +101,6 @@ def _size(
             **details,
             "note": "sizing is not configured: account_size and risk_per_trade are both needed",
         }, None
-    entry, stop = optional_decimal(payload, "entry_price"), optional_decimal(payload, "stop_loss")
     distance = None if entry is None or stop is None else abs(entry - stop)
     risk_amount = account_size * risk_per_trade
     details |= {"risk_amount": risk_amount, "risk_distance": distance}

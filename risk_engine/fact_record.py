@@ -36,10 +36,13 @@ class RecordedFacts:
 
 @dataclass(slots=True)
 class _Picture:
+    """``newest``: the standing that was held against the picture's own last, and what it differs in."""
+
     state: Mapping[str, Any]
     standing: AccountStanding | None
     digest: str
     text: str
+    newest: tuple[AccountStanding | None, dict[str, Any]]
 
 
 class FactRecorder:
@@ -103,16 +106,19 @@ class FactRecorder:
         self._name(named, picture.digest, picture.text)
         return row
 
-    def _picture_of(self, account: AccountFacts) -> tuple[_Picture, list[str]]:
+    def _picture_of(self, account: AccountFacts) -> tuple[_Picture, dict[str, Any]]:
         known = self._pictures.get(account.key)
-        if known is not None and known.state == account.state:
+        if known is not None and (known.state is account.state or known.state == account.state):
+            if known.newest[0] is account.standing:
+                return known, known.newest[1]
             differs = _differences(known.standing, account.standing)
             if differs is not None:
+                known.newest = (account.standing, differs)
                 return known, differs
         text = json_text({"state": encoded(account.state), "standing": encoded(account.standing)})
-        made = _Picture(dict(account.state), account.standing, digest_of(text), text)
+        made = _Picture(account.state, account.standing, digest_of(text), text, newest=(account.standing, {}))
         self._pictures[account.key] = made
-        return made, []
+        return made, {}
 
     def _name(self, named: dict[str, str], digest: str, text: str) -> None:
         if digest not in self._kept:
@@ -164,13 +170,13 @@ def _account(
     )
 
 
-def _row_of(account: AccountFacts, picture: str, differs: list[str]) -> list[Any]:
+def _row_of(account: AccountFacts, picture: str, differs: dict[str, Any]) -> list[Any]:
     row: list[Any] = [
         account.key.firm_code,
         account.key.program_id,
         picture,
         None if account.state_age is None else str(account.state_age),
-        {name: encoded(getattr(account.standing, name)) for name in differs},
+        differs,
     ]
     rest = {"exposure": account.exposure, "halted": account.halted, "out_of_sync": account.out_of_sync}
     if account.exposure.legs or account.exposure.unresolved or account.halted or account.out_of_sync:
@@ -182,9 +188,11 @@ def _configured(account: AccountFacts) -> AccountFacts:
     return replace(account, state={}, state_age=None, standing=None, exposure=Exposure(), halted=None, out_of_sync=None)
 
 
-def _differences(known: AccountStanding | None, now: AccountStanding | None) -> list[str] | None:
-    """Return the fields in which two standings differ, None where the one cannot be told by the other."""
+def _differences(known: AccountStanding | None, now: AccountStanding | None) -> dict[str, Any] | None:
+    """Return what ``now`` has in the fields in which it differs, None where it cannot be told by the other."""
+    if known is now:
+        return {}
     if known is None or now is None:
-        return [] if known is now else None
+        return None
     differs = [name for name in field_names(AccountStanding) if getattr(known, name) != getattr(now, name)]
-    return differs if len(differs) <= MOST_DIFFERENCES else None
+    return {name: encoded(getattr(now, name)) for name in differs} if len(differs) <= MOST_DIFFERENCES else None

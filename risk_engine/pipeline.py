@@ -85,7 +85,7 @@ def _decide_account(account: AccountFacts, risk: CheckResult, states: StateCheck
     if live and breach.approved and not state.approved:
         breach = state
     configuration = _configuration(account)
-    enforcement = _enforcement(account, facts, contracts)
+    enforcement = _enforcement(account, facts, contracts, states)
     fit = _fit(account, facts, contracts)
     if enforcement["rule"] is not Rule.TRADE_CLOSED:
         others = [*_live_findings(account, facts, contracts), *traded.findings]
@@ -180,7 +180,7 @@ def _configuration(account: AccountFacts) -> Finding | None:
     )
 
 
-def _enforcement(account: AccountFacts, facts: EntryFacts, contracts: int) -> dict[str, Any]:
+def _enforcement(account: AccountFacts, facts: EntryFacts, contracts: int, states: StateChecks) -> dict[str, Any]:
     order = facts.order
     if facts.trade_closed:
         closed = Comparison(rule=Rule.TRADE_CLOSED, value="exit stored before entry", limit=None, passed=False)
@@ -196,7 +196,12 @@ def _enforcement(account: AccountFacts, facts: EntryFacts, contracts: int) -> di
     }
     return guarded(
         lambda: check_order_enforcement(
-            *account.key, account.metadata, account.state, order_data, instruments=facts.instruments
+            *account.key,
+            account.metadata,
+            account.state,
+            order_data,
+            instruments=facts.instruments,
+            of_state=states.enforcement,
         ),
         lambda error: enforcement_answer(None, rule=Rule.EXCEPTION, reason=str(error), compared=[]),
     )

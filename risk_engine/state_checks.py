@@ -2,33 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from account_engine import evaluate_account_breach, evaluate_account_state
+from account_engine.order_enforcement import StateFindings, state_findings
 from domain.account import AccountKey
 from domain.checks import CheckResult
 from domain.limits import failed_check
 from risk_engine.decision import AccountFacts, EntryFacts
 
 R = TypeVar("R")
+NOTHING: Mapping[AccountKey, StateChecks] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class StateChecks:
-    """What an account's state alone says, whatever the order: limits already reached, and whether enough is known."""
+    """What an account's state alone says, whatever the order: limits already reached, and whether enough is known.
 
+    ``enforcement``: its share of the order's enforcement, None where that cannot be told. ``account`` is what it was
+    made from. A ``known`` that approves may be of an earlier moment: it is not on record, and its age is of no matter
+    while the figures are fresh.
+    """
+
+    account: AccountFacts
     breach: CheckResult
     known: CheckResult
+    enforcement: StateFindings | None
 
 
-def check_states(facts: EntryFacts) -> dict[AccountKey, StateChecks]:
-    """Return the checks of each account that no order changes; entries that are decided together may share them."""
-    return {
-        account.key: StateChecks(breach=_breach(account), known=_state_known(account, facts))
-        for account in facts.accounts
-    }
+def check_states(
+    facts: EntryFacts, before: Mapping[AccountKey, StateChecks] = NOTHING
+) -> dict[AccountKey, StateChecks]:
+    """Return the checks of each account that no order changes; entries that are decided together may share them.
+
+    ``before``: the last ones, of which those are taken over whose account has not changed since.
+    """
+    return {account.key: _checks(account, facts, before.get(account.key)) for account in facts.accounts}
+
+
+def _checks(account: AccountFacts, facts: EntryFacts, before: StateChecks | None) -> StateChecks:
+    if before is None or not _same(before.account, account):
+        return StateChecks(
+            account=account,
+            breach=_breach(account),
+            known=_state_known(account, facts),
+            enforcement=guarded(lambda: state_findings(account.metadata, account.state), lambda _: None),
+        )
+    age = account.state_age
+    if before.known.approved and age is not None and age <= facts.max_state_age:
+        return before
+    return StateChecks(
+        account=account, breach=before.breach, known=_state_known(account, facts), enforcement=before.enforcement
+    )
+
+
+def _same(before: AccountFacts, now: AccountFacts) -> bool:
+    # The same objects: equal is not enough, since 0 equals False and a flag that is 0 is no clear "no".
+    return before.state is now.state and before.metadata is now.metadata and before.breach_rules is now.breach_rules
 
 
 def _breach(account: AccountFacts) -> CheckResult:

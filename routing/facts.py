@@ -28,7 +28,7 @@ from domain.money import decimal_of
 from domain.order import EntryOrder, ExitOrder
 from risk_engine.decision import AccountFacts, EntryFacts, FirmFacts
 from risk_engine.pipeline import age_of
-from risk_engine.state_checks import check_states
+from risk_engine.state_checks import StateChecks, check_states
 from routing.ledger_view import LedgerView
 
 NO_ORDER = EntryOrder(trade_id="", symbol="", direction=None, entry_price=None, stop_loss=None, contracts=None)
@@ -56,6 +56,7 @@ class FactBook:
         self._read_out_of_sync = out_of_sync
         self._halts: Sequence[Halt] = ()
         self._out_of_sync: Mapping[AccountKey, str] = {}
+        self._checked: Mapping[AccountKey, StateChecks] = {}
         self._settings = settings
         self._states = states
         self._clock = clock
@@ -91,7 +92,10 @@ class FactBook:
     def seen(self) -> Seen:
         """Return the accounts as they are known at this moment, for the orders that are decided next."""
         now = self._clock()
-        return Seen(self._settings, self.firms, tuple(self._with_state(account, now) for account in self.accounts), now)
+        accounts = tuple(self._with_state(account, now) for account in self.accounts)
+        seen = Seen(self._settings, self.firms, accounts, now, self._checked)
+        self._checked = seen.states
+        return seen
 
     def _with_state(self, account: AccountFacts, now: float) -> AccountFacts:
         state, figures_at, standing = self._states.facts_of(*account.key)
@@ -108,10 +112,18 @@ class FactBook:
 
 
 class Seen:
-    """All accounts at one moment (Unix seconds). Orders that are decided one after another share it."""
+    """All accounts at one moment (Unix seconds). Orders that are decided one after another share it.
+
+    ``checked``: what was made of the accounts' states at an earlier moment.
+    """
 
     def __init__(
-        self, settings: Settings, firms: tuple[FirmFacts, ...], accounts: tuple[AccountFacts, ...], now: float
+        self,
+        settings: Settings,
+        firms: tuple[FirmFacts, ...],
+        accounts: tuple[AccountFacts, ...],
+        now: float,
+        checked: Mapping[AccountKey, StateChecks],
     ) -> None:
         self._accounts = accounts
         # A firm's metrics are those of all of its accounts.
@@ -126,7 +138,7 @@ class Seen:
             allow_unknown_state=settings.allow_unknown_account_state,
             max_signal_age=Decimal(str(settings.entry_max_age)),
         )
-        self.states = check_states(self._all)
+        self.states = check_states(self._all, checked)
 
     def of(
         self,
