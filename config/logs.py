@@ -40,13 +40,13 @@ class HumanLines(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
-        self._secrets = tuple(secrets)
+        self._hidden = _spellings(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
         fields = _fields(record)
         fields.pop("event", None)
         facts = "".join(f" {name}={value}" for name, value in fields.items())
-        return masked(super().format(record) + facts, self._secrets)
+        return _without(super().format(record) + facts, self._hidden)
 
 
 class JsonLines(logging.Formatter):
@@ -54,7 +54,7 @@ class JsonLines(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        self._secrets = tuple(secrets)
+        self._hidden = _spellings(secrets)
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -66,7 +66,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return masked(json.dumps(line, default=str), self._secrets)
+        return _without(json.dumps(line, default=str), self._hidden)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
@@ -75,7 +75,14 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 
 def masked(text: str, secrets: Iterable[str]) -> str:
     """Return a text without these secrets, also where JSON spells them in its own way."""
-    for secret in secrets:
-        for spelled in {secret, json.dumps(secret)[1:-1]}:
-            text = text.replace(spelled, MASK)
+    return _without(text, _spellings(secrets))
+
+
+def _spellings(secrets: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(spelled for secret in secrets for spelled in (secret, json.dumps(secret)[1:-1])))
+
+
+def _without(text: str, spellings: Iterable[str]) -> str:
+    for spelled in spellings:
+        text = text.replace(spelled, MASK)
     return text

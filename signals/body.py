@@ -26,7 +26,7 @@ def read_body(body: bytes) -> tuple[dict[str, Any], str]:
     """
     try:
         text = body.decode("utf-8-sig")
-        value = json.loads(text, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+        value = _DECODER.decode(text)
     except InvalidSignal:
         raise
     except UnicodeDecodeError as error:
@@ -72,3 +72,6 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             )
         found[key] = value
     return found
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
