@@ -12,7 +12,7 @@ from typing import Any
 import psycopg2
 
 from benchmarks.figures import Latency, Spread
-from benchmarks.filled import History, fill
+from benchmarks.filled import History, filled
 from benchmarks.report import Benchmark
 from benchmarks.stage import BrokenInvariant, Stage, Tables
 from benchmarks.stored_tasks import MODEL_TRADE, STORE, TELL, copy_of, drain_seconds, model_database, wait_until_drained
@@ -96,15 +96,14 @@ class Measured:
 def measure(stage: Stage, size: Size) -> GrowthResult:
     """Fill two databases and measure them and an empty one by turns. Raises WrongAnswer or BrokenInvariant."""
     model_database(stage, MODEL)
-    with copy_of(stage, MODEL, "long") as long, copy_of(stage, MODEL, "shorter") as shorter:
-        filling = fill(stage, long, History(tasks=size.tasks))
-        fill(stage, shorter, History(tasks=size.fewer, days=90))
-        print(f"  {size.tasks} tasks are there after {filling:.0f} s", flush=True)
-        measured = Measured()
-        for number in range(size.rounds):
-            _drain_round(stage, long, size, number, measured.rates)
-            with copy_of(stage, MODEL, "claimed") as empty:
-                _claim_round({EMPTY: empty, HALF: shorter, FULL_ONE: long}, size, measured.claims)
+    long, filling = filled(stage, History(tasks=size.tasks))
+    shorter, _ = filled(stage, History(tasks=size.fewer, days=90))
+    print(f"  {size.tasks} tasks are there after {filling:.0f} s", flush=True)
+    measured = Measured()
+    for number in range(size.rounds):
+        _drain_round(stage, long, size, number, measured.rates)
+        with copy_of(stage, MODEL, "claimed") as empty:
+            _claim_round({EMPTY: empty, HALF: shorter, FULL_ONE: long}, size, measured.claims)
     return GrowthResult(
         size=size,
         filling=filling,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.filled import History, fill
+from benchmarks.filled import History, filled
 from benchmarks.report import Benchmark
 from benchmarks.stage import Stage, Tables
 from benchmarks.tables import DEMANDS, demand_row, ms
@@ -66,9 +66,8 @@ class QueriesResult:
 
 def measure(stage: Stage, size: Size) -> QueriesResult:
     """Fill a database and ask everything in turn, round by round."""
-    tables = stage.database("queries")
     history = History(tasks=size.tasks)
-    filling = fill(stage, tables, history)
+    tables, filling = filled(stage, history)
     print(f"  {size.tasks} tasks of {history.days} days are there after {filling:.0f} s", flush=True)
     files = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FILES.glob("*.sql"))}
     views = {f"{view} of a trade": OF_TRADE.format(view=view) for view in VIEWS}
