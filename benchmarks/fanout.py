@@ -122,6 +122,11 @@ def _measure(stage: Stage, size: Size, accounts: int) -> Figures:
 def section(kept: dict[str, Any]) -> list[str]:
     """Return the lines of the report's section from the kept result."""
     most = kept["accounts"][str(max(ACCOUNTS))]
+    further = {
+        many: _each_further(int(many), figures["own"], kept["accounts"]["1"]["own"])
+        for many, figures in kept["accounts"].items()
+        if many != "1"
+    }
     return [
         "## Fan-out",
         "",
@@ -130,23 +135,28 @@ def section(kept: dict[str, Any]) -> list[str]:
             "from its claim to its committed log row."
         ),
         "",
-        "| accounts | own µs an account | p50 ms | p95 ms | p99 ms | most ms |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| accounts | own µs a signal | an account | each after the first | p50 ms | p95 ms | p99 ms | most ms |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
         *(
-            f"| {many} | {figures['own']:.0f} | {latencies(figures['logged'])} |"
+            f"| {many} | {figures['own'] * int(many):.0f} | {figures['own']:.0f} "
+            f"| {further.get(many, figures['own']):.0f} | {latencies(figures['logged'])} |"
             for many, figures in kept["accounts"].items()
         ),
         "",
         *DEMANDS,
+        # What the claim, the record and the driver cost a signal with a single account, too, is no account's own.
         *(
             demand_row(
-                f"{many} accounts: at most {MOST_OWN_MICROSECONDS:.0f} µs of own processor time an account",
-                f"{figures['own']:.0f} µs",
-                met=figures["own"] <= MOST_OWN_MICROSECONDS,
+                f"{many} accounts: each after the first at most {MOST_OWN_MICROSECONDS:.0f} µs of own processor time",
+                f"{each:.0f} µs",
+                met=each <= MOST_OWN_MICROSECONDS,
             )
-            for many, figures in kept["accounts"].items()
-            # With one account the claim, the record and the driver are all its own.
-            if many != "1"
+            for many, each in further.items()
+        ),
+        demand_row(
+            f"{max(ACCOUNTS)} accounts: at most {MOST_OWN_MICROSECONDS:.0f} µs an account, the signal's share included",
+            f"{most['own']:.0f} µs",
+            met=most["own"] <= MOST_OWN_MICROSECONDS,
         ),
         demand_row(
             f"{max(ACCOUNTS)} accounts decided and logged in under {MOST_LOGGED_MS:.0f} ms, median",
@@ -154,6 +164,10 @@ def section(kept: dict[str, Any]) -> list[str]:
             met=most["logged"]["p50_ms"] < MOST_LOGGED_MS,
         ),
     ]
+
+
+def _each_further(accounts: int, own: float, first: float) -> float:
+    return (own * accounts - first) / (accounts - 1)
 
 
 BENCHMARK = Benchmark(
