@@ -271,7 +271,9 @@ def main() -> int:
 
     keeper = AccountKeeper(settings, opened.direct_url, tracker, router.connectors, logger, busy=router.is_busy)
     listener = EventListener(opened.direct_url, on_event=on_event, on_connect=on_connect, logger=logger)
-    heartbeat = Heartbeat(settings, database, kind="WORKER", routes=router.is_alive, logger=logger)
+    heartbeat = Heartbeat(
+        settings, database, kind="WORKER", routes=router.is_alive, stages=router.stage_times, logger=logger
+    )
     alerts = AlertService(settings, opened.url, opened.direct_url, logger)
     router.start(keeper.leadership)
     listener.start()

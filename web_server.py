@@ -108,6 +108,7 @@ class Service:
             self._pools.router,
             kind="WEB",
             routes=lambda: settings.router_enabled and self.router.is_alive(),
+            stages=self.router.stage_times,
             logger=self.logger,
         )
         self._live_doors = LiveDoors(self.socketio, self._doorkeeper, self.logger)

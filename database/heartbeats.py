@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import socket
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from database.connection import Database
+from domain.json_text import json_text
+from domain.stage_times import StageCounts
+
+
+def own_name() -> str:
+    """Return this process's name among the heartbeats."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Heartbeats:
@@ -17,8 +26,11 @@ class Heartbeats:
         self._kind = kind
         self._started_at = started_at
 
-    def beat(self, *, routes: bool, dry_run: bool, armed: Sequence[str]) -> None:
-        """Say that this process runs: whether it serves the queue, and which accounts trade live by its settings."""
+    def beat(self, *, routes: bool, dry_run: bool, armed: Sequence[str], stages: Mapping[str, StageCounts]) -> None:
+        """Say that this process runs: whether it serves the queue, and which accounts trade live by its settings.
+
+        ``stages``: how long the stages of its work took since it began.
+        """
         self._database.run(
             "beat",
             again=True,
@@ -28,6 +40,7 @@ class Heartbeats:
             routes=routes,
             dry_run=dry_run,
             armed=list(armed),
+            stages=json_text({stage: counted._asdict() for stage, counted in stages.items()}),
         )
 
     def stop(self) -> None:

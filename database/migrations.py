@@ -24,6 +24,7 @@ FILES = (
     "schema/storage.sql",
     "schema/archive.sql",
     "schema/alert_outbox.sql",
+    "schema/heartbeat_stages.sql",
 )
 
 

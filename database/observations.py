@@ -19,6 +19,7 @@ from domain.observed import (
     Tasks,
 )
 from domain.order_rows import HELD_BACK
+from domain.stage_times import StageCounts
 
 WINDOW_SECONDS = 3600.0
 # Of a window that holds more, the newest count: what is asked here has to be answered at once.
@@ -85,7 +86,16 @@ def observed(transaction: Transaction) -> Observed:
             for row in transaction.rows("observe_account_alerts")
         ),
         processes=tuple(
-            ProcessSeen(name=row["process"], kind=row["kind"], routes=row["routes"], age=float(row["age"]))
+            ProcessSeen(
+                name=row["process"],
+                kind=row["kind"],
+                routes=row["routes"],
+                age=float(row["age"]),
+                stages={
+                    stage: StageCounts(tuple(counted["counts"]), counted["seconds"])
+                    for stage, counted in row["stages"].items()
+                },
+            )
             for row in transaction.rows("observe_processes")
         ),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from domain.account import AccountKey
+from domain.stage_times import StageCounts
 
 # Risk and sizing, what blocked an account, and the verdict of all checks together.
 RISK, SIZING, BREACH, VERDICT = "risk_checks", "program_sizing", "account_breaches", "connector_results"
@@ -103,12 +104,13 @@ class AccountAlert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessSeen:
-    """A process's heartbeat; ``age`` in seconds."""
+    """A process's heartbeat; ``age`` in seconds. ``stages``: how long the stages of its work took since it began."""
 
     name: str
     kind: str
     routes: bool
     age: float
+    stages: Mapping[str, StageCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from domain.money import decimal_of
 from domain.order import EntryOrder, ExitOrder
 from risk_engine.decision import AccountFacts, EntryFacts, FirmFacts
 from risk_engine.pipeline import age_of
-from risk_engine.state_checks import StateChecks, check_states
+from risk_engine.state_checks import NOTHING, StateChecks, check_states
 from routing.ledger_view import LedgerView
 
 NO_ORDER = EntryOrder(trade_id="", symbol="", direction=None, entry_price=None, stop_loss=None, contracts=None)
@@ -123,7 +123,7 @@ class Seen:
         firms: tuple[FirmFacts, ...],
         accounts: tuple[AccountFacts, ...],
         now: float,
-        checked: Mapping[AccountKey, StateChecks],
+        checked: Mapping[AccountKey, StateChecks] = NOTHING,
     ) -> None:
         self._accounts = accounts
         # A firm's metrics are those of all of its accounts.

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from config.arming import is_armed
 from config.settings import Settings
 from database.connection import Database, DatabaseUnavailable
-from database.heartbeats import Heartbeats
+from database.heartbeats import Heartbeats, own_name
+from domain.stage_times import StageCounts
 from routing.leader_loop import LeaderLoop
 
 BEAT_SECONDS = 5.0
 
 
 class Heartbeat:
-    """Writes this process's row every 5 s, off the hot path. ``routes`` says whether it serves the queue just now."""
+    """Writes this process's row every 5 s, off the hot path.
+
+    ``routes`` says whether it serves the queue just now, ``stages`` how long the stages of its work took.
+    """
 
     def __init__(
-        self, settings: Settings, database: Database, *, kind: str, routes: Callable[[], bool], logger: logging.Logger
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        kind: str,
+        routes: Callable[[], bool],
+        stages: Callable[[], Mapping[str, StageCounts]],
+        logger: logging.Logger,
     ) -> None:
         self._settings = settings
         self._routes = routes
+        self._stages = stages
         self._armed = [str(account) for account in settings.accounts if is_armed(account, settings)]
-        name = f"{socket.gethostname()}:{os.getpid()}"
-        self._row = Heartbeats(database, process=name, kind=kind, started_at=datetime.now(UTC))
+        self._row = Heartbeats(database, process=own_name(), kind=kind, started_at=datetime.now(UTC))
         self._loop = LeaderLoop("heartbeat", self._beat, _Everybody(), interval=BEAT_SECONDS, logger=logger)
 
     def start(self) -> None:
@@ -43,7 +52,7 @@ class Heartbeat:
                 self._row.stop()
 
     def _beat(self) -> None:
-        self._row.beat(routes=self._routes(), dry_run=self._settings.dry_run, armed=self._armed)
+        self._row.beat(routes=self._routes(), dry_run=self._settings.dry_run, armed=self._armed, stages=self._stages())
 
 
 class _Everybody:

@@ -57,15 +57,16 @@ def pool_families(pools: Mapping[str, PoolUse]) -> Iterator[Metric]:
     yield _labelled("router_pool_failures", "Failures of a pool in the last five minutes", ["pool"], failures)
 
 
-def stage_family(stages: Mapping[str, StageCounts]) -> Metric:
-    """Return the histogram of this process's stages."""
-    family = HistogramMetricFamily("router_stage_seconds", "Stages of this process's work", labels=["stage"])
-    for stage, counted in sorted(stages.items()):
-        below, buckets = 0, []
-        for end, count in zip((*map(str, ENDS), "+Inf"), counted.counts, strict=True):
-            below += count
-            buckets.append((end, below))
-        family.add_metric([stage], buckets, counted.seconds)
+def stage_family(by_process: Mapping[str, Mapping[str, StageCounts]]) -> Metric:
+    """Return the histogram of the processes' stages: this one's as it is now, the others' by their last heartbeat."""
+    family = HistogramMetricFamily("router_stage_seconds", "Stages of a process's work", labels=["process", "stage"])
+    for process, stages in sorted(by_process.items()):
+        for stage, counted in sorted(stages.items()):
+            below, buckets = 0, []
+            for end, count in zip((*map(str, ENDS), "+Inf"), counted.counts, strict=True):
+                below += count
+                buckets.append((end, below))
+            family.add_metric([process, stage], buckets, counted.seconds)
     return family
 
 

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from config.settings import Settings
 from database.connection import Database, DatabaseUnavailable, StatementRefused
+from database.heartbeats import own_name
 from domain.stage_times import ENDS, StageCounts
 from web.access import is_trusted
 from web.criteria import criteria, database_away
@@ -100,13 +101,15 @@ class _Seen(Collector):
         """Yield every family; of the record only whether it can be read while it cannot."""
         pools = {pool.name.removeprefix("execution-router-"): pool.use() for pool in self._pools}
         yield from pool_families(pools)
-        yield stage_family(self._stages())
+        own = {own_name(): self._stages()}
         try:
             seen = self._readings.read()
         except (DatabaseUnavailable, StatementRefused):
+            yield stage_family(own)
             yield readable_family(readable=False)
             yield criteria_family([database_away()])
             return
+        yield stage_family({**{process.name: process.stages for process in seen.processes}, **own})
         yield readable_family(readable=True)
         yield from record_families(seen)
         yield criteria_family(

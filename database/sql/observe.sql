@@ -102,6 +102,6 @@ WHERE cleared_at IS NULL AND NOT is_event AND severity <> 'INFO'
 ORDER BY id
 
 -- name: observe_processes
-SELECT process, kind, routes, extract(epoch FROM clock_timestamp() - beat_at) AS age
+SELECT process, kind, routes, extract(epoch FROM clock_timestamp() - beat_at) AS age, stages
 FROM router_heartbeats
 ORDER BY kind, process

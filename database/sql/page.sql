@@ -22,10 +22,11 @@ FROM (
 WITH gone AS (
     DELETE FROM router_heartbeats WHERE beat_at < clock_timestamp() - interval '10 minutes'
 )
-INSERT INTO router_heartbeats AS known (process, kind, routes, dry_run, armed, started_at)
-VALUES (%(process)s, %(kind)s, %(routes)s, %(dry_run)s, %(armed)s, %(started_at)s)
+INSERT INTO router_heartbeats AS known (process, kind, routes, dry_run, armed, started_at, stages)
+VALUES (%(process)s, %(kind)s, %(routes)s, %(dry_run)s, %(armed)s, %(started_at)s, %(stages)s)
 ON CONFLICT (process) DO UPDATE SET
-    routes = EXCLUDED.routes, dry_run = EXCLUDED.dry_run, armed = EXCLUDED.armed, beat_at = clock_timestamp()
+    routes = EXCLUDED.routes, dry_run = EXCLUDED.dry_run, armed = EXCLUDED.armed, stages = EXCLUDED.stages,
+    beat_at = clock_timestamp()
 
 -- name: stop_beating
 DELETE FROM router_heartbeats WHERE process = %(process)s

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from database.connection import Database
+from database.heartbeats import Heartbeats, own_name
 from database.observations import observe
 from domain.observed import Observed
 from domain.order_state import OrderState
@@ -67,13 +69,25 @@ def test_a_scrape_tells_what_happened(scrape: tuple[Any, Any], sql: Sql) -> None
     }
     assert found["router_checks"]["risk_checks", "FTMO", "MAX_POSITION_SIZE", "REJECTED"] == 1
     for stage in ("wait", "decide"):
-        assert found["router_stage_seconds_count"][(stage,)] == 2
-        assert found["router_stage_seconds_bucket"][("+Inf", stage)] == 2
-    assert found["router_stage_seconds_count"][("record",)] >= 1
+        assert found["router_stage_seconds_count"][(own_name(), stage)] == 2
+        assert found["router_stage_seconds_bucket"][("+Inf", own_name(), stage)] == 2
+    assert found["router_stage_seconds_count"][(own_name(), "record")] >= 1
     assert found["router_pool_size"][("web",)] == 10
     assert found["router_record_readable"] == {(): 1}
     assert found["router_criterion"][("account_breaches",)] == 2
     assert "not-a-secret-path" not in client.get("/metrics").get_data(as_text=True)
+
+
+def test_a_worker_that_has_no_port_is_told_of_by_the_web_process(scrape: tuple[Any, Any], database: Database) -> None:
+    times = StageTimes()
+    times.add("decide", [0.002, 0.2])
+    worker = Heartbeats(database, process="other:1", kind="WORKER", started_at=datetime.now(UTC))
+    worker.beat(routes=True, dry_run=True, armed=[], stages=times.counted())
+    wait_until(lambda: ("other:1", "decide") in scrape[1]()["router_stage_seconds_count"], what="the worker's stages")
+    found = scrape[1]()
+    assert found["router_stage_seconds_count"]["other:1", "decide"] == 2
+    assert found["router_stage_seconds_sum"]["other:1", "decide"] == pytest.approx(0.202)
+    assert found["router_stage_seconds_bucket"]["0.0025", "other:1", "decide"] == 1
 
 
 @pytest.mark.parametrize(
@@ -147,13 +161,8 @@ class Told(Collector):
 def test_a_histogram_counts_each_class_and_all_below_it() -> None:
     times = StageTimes()
     times.add("decide", [0.001, 0.0011, 99.0])
-    rows = {tuple(row.labels.values()): row.value for row in stage_family(times.counted()).samples}
-    assert (rows["decide", "0.001"], rows["decide", "0.0025"], rows["decide", "30.0"], rows["decide", "+Inf"]) == (
-        1,
-        2,
-        2,
-        3,
-    )
+    rows = {tuple(row.labels.values()): row.value for row in stage_family({"here:1": times.counted()}).samples}
+    assert [rows["here:1", "decide", end] for end in ("0.001", "0.0025", "30.0", "+Inf")] == [1, 2, 2, 3]
 
 
 def names_in(expression: str) -> set[str]:
