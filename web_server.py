@@ -55,12 +55,12 @@ from web.live import LiveFeed
 from web.live_doors import LiveDoors
 from web.login import login_routes
 from web.orders import order_routes
-from web.pages.site import page_routes
+from web.pages.site import RouterSide, page_routes
 from web.routes import install_routes
 from web.security_headers import SecurityHeaders
 from web.sessions import install_sessions
 from web.template_words import install_template_words
-from web.webhooks import webhook_routes
+from web.webhooks import SignalTaker, webhook_routes
 
 __all__ = [
     "create_app",
@@ -153,14 +153,17 @@ class Service:
                 tracker_of(self.states),
                 self._changes,
                 assets=assets,
-                facts_of=WhatIf(self.settings, self.states, self._pools.pages, self.router.connectors).facts,
+                router=RouterSide(
+                    facts_of=WhatIf(self.settings, self.states, self._pools.pages, self.router.connectors).facts,
+                    take=SignalTaker(self._intake, self.store, wake=self.router.wake).take,
+                ),
                 clock=utc_now,
                 logger=self.logger,
             )
         )
         install_template_words(app)
         self._eyes.install(app, router_alive=self.router.is_alive, stopping=self._stopping.is_set)
-        app.register_blueprint(login_routes(self._doorkeeper, self.logger))
+        app.register_blueprint(login_routes(self._doorkeeper, assets, self.logger))
         install_error_answers(app, self.logger)
         self.socketio.init_app(app, async_mode="threading")
         # Around Socket.IO, whose answers do not pass through Flask.

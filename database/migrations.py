@@ -25,6 +25,7 @@ FILES = (
     "schema/archive.sql",
     "schema/alert_outbox.sql",
     "schema/heartbeat_stages.sql",
+    "schema/web_forms.sql",
 )
 
 

@@ -65,6 +65,20 @@ class OperatorDesk:
             replaced_by = [order_row(leg) for leg in replacements(transaction, row)]
         return {"order": order_row(row), "replaced_by": replaced_by[0] if replaced_by else None}
 
+    def objection(self, order_id: int, resolution: Resolution) -> str | None:
+        """Return why ``resolve`` would refuse this, in its words; None where it would not."""
+        with self._database.transaction() as transaction:
+            try:
+                row = _resolvable(transaction, transaction.row("read_order", order_id=order_id), order_id)
+            except NotPossible as error:
+                return str(error)
+            return objection(order_of(row), resolution)
+
+    def test_signal(self, task_id: int, trade_id: str, signature: Signature) -> None:
+        """Put on record who sent a test signal."""
+        with self._database.transaction() as transaction:
+            record_act(transaction, Act.TEST_SIGNAL, signature, task_id=task_id, details={"trade_id": trade_id})
+
     def halt(self, scope: Scope, level: HaltLevel, signature: Signature) -> Row:
         """Halt; return the halt and the entries that were on their way already. Raises NotKnown for a scope that
         covers no account: a misspelt firm would stop nobody."""

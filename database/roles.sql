@@ -21,7 +21,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO router_service;
 GRANT USAGE ON SCHEMA archive TO router_service;
 GRANT SELECT ON ALL TABLES IN SCHEMA archive TO router_service;
 -- Only the newest of them are kept.
-GRANT DELETE ON refused_webhooks, web_logins, login_attempts, router_heartbeats TO router_service;
+GRANT DELETE ON refused_webhooks, web_logins, web_forms, login_attempts, router_heartbeats TO router_service;
 
 -- Events come from triggers, which write with the owner's rights.
 REVOKE INSERT, UPDATE ON audit_events FROM router_service;

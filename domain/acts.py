@@ -32,6 +32,7 @@ class Act(StrEnum):
     CLOSE_IN_LEDGER = "CLOSE_IN_LEDGER"
     HALT = "HALT"
     RELEASE = "RELEASE"
+    TEST_SIGNAL = "TEST_SIGNAL"
 
 
 class Outcome(StrEnum):

@@ -17,6 +17,7 @@ from domain.ledger import PlannedLeg
 from domain.order import EntryOrder, ExitOrder, TaskEvent
 from domain.rules import Rule
 from domain.task_order import entry_order, exit_order
+from domain.test_signal import REASON, is_test
 from risk_engine.decision import AccountDecision, AccountFacts, Approved, EntryFacts, Refusal, Rejected
 from risk_engine.live_checks import loss_at_stop
 from risk_engine.pipeline import decide_entry
@@ -32,6 +33,11 @@ NOT_RECORDED = {
     "status": "SKIPPED",
     "reason": "NOT_RECORDED",
     "message": "There is no database to put the order on record, so it is not sent.",
+}
+TEST_ONLY = {
+    "status": "SKIPPED",
+    "reason": REASON,
+    "message": "A person's test signal: it is decided as any other, and never sent.",
 }
 EXAMPLE_DETAILS = " EXAMPLE CONFIGURATION: the limits are example figures, not the firms' real limits."
 
@@ -189,6 +195,9 @@ class TaskProcessor:
     ) -> dict[str, Any]:
         if view is None:
             return dict(NOT_RECORDED)
+        # Refused on the page where something is armed; but who arms an account meanwhile must not trade it.
+        if is_test(facts.order.trade_id):
+            return dict(TEST_ONLY)
         if verdict.contract is None:
             return {"status": "FAILED", "reason": str(Rule.NO_CONTRACT)}
         leg = entry_leg(

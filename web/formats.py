@@ -20,6 +20,7 @@ NONE = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 CENT = Decimal("0.01")
 ZONE_COOKIE = "zone"
+THEMES = frozenset({"dark", "light"})
 LONGEST_LINE = 300
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # What stays in capitals when a code is read.
@@ -95,6 +96,12 @@ def viewer_zone() -> tzinfo:
         return UTC
 
 
+def chosen_theme() -> str | None:
+    """Return the look that the viewer has chosen (a cookie), None for that of his system."""
+    theme = request.cookies.get("theme")
+    return theme if theme in THEMES else None
+
+
 def page_now() -> datetime:
     """Return the moment as of which the page is written, the same for all of it."""
     if "page_now" not in g:
@@ -153,6 +160,11 @@ def sentence(text: str) -> str:
     return _SECONDS.sub(lambda found: span(float(found[1])), local)
 
 
+def capital(text: str) -> str:
+    """Return a sentence as one begins: with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
 def sign_class(amount: Decimal | None) -> str:
     """Return the class of a gain, a loss, or neither."""
     if amount is None or amount == 0:
@@ -193,6 +205,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "until": until,
     "words": words,
     "sentence": sentence,
+    "capital": capital,
     "sign_class": sign_class,
     "pretty": pretty,
     "times": times,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -56,9 +56,10 @@ class Intake:
         shown = tuple(self._doors.shown)
         return (*self._own_secrets, *shown) if shown else self._own_secrets
 
-    def check(self, signal: Signal, fields: dict[str, Any]) -> None:
+    def check(self, signal: Signal, fields: Mapping[str, Any]) -> None:
         """Raise Refused where the current request's signal is too old, or one too many."""
-        self._limits.check(signal, request.environ, g.sender, fields.get("strategy"))
+        # Who sends from a page is known by his login, and shows no secret of a webhook.
+        self._limits.check(signal, request.environ, g.get("sender"), fields.get("strategy"))
 
     def check_price(self) -> None:
         """Raise Refused where the current request's price is one too many."""

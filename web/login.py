@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 from flask import (
     Blueprint,
@@ -14,26 +13,26 @@ from flask import (
     redirect,
     render_template,
     request,
-    send_from_directory,
     session,
 )
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 
 from database.connection import DatabaseUnavailable
+from web.assets import Assets
 from web.doorkeeper import LOGIN, Doorkeeper
+from web.formats import chosen_theme
 from web.sessions import current_person
 
 HOME = "/"
-STATIC = Path(__file__).parent / "static"
 Handler = Callable[[], ResponseReturnValue]
 LONGEST_NEXT, LONGEST_NAME, LONGEST_PASSWORD = 500, 60, 1000
 
 
-def login_routes(keeper: Doorkeeper, logger: logging.Logger) -> Blueprint:
+def login_routes(keeper: Doorkeeper, assets: Assets, logger: logging.Logger) -> Blueprint:
     """Return the routes of the login. Everybody may reach them."""
     routes = Blueprint("login", __name__, template_folder="templates")
-    desk = _LoginDesk(keeper, logger)
+    desk = _LoginDesk(keeper, assets, logger)
 
     @routes.get("/login")
     def page() -> ResponseReturnValue:
@@ -47,16 +46,13 @@ def login_routes(keeper: Doorkeeper, logger: logging.Logger) -> Blueprint:
     def leave() -> ResponseReturnValue:
         return desk.answer(desk.leave)
 
-    @routes.get("/login/style.css")
-    def style() -> Response:
-        return send_from_directory(STATIC, "login.css", max_age=3600)
-
     return routes
 
 
 class _LoginDesk:
-    def __init__(self, keeper: Doorkeeper, logger: logging.Logger) -> None:
+    def __init__(self, keeper: Doorkeeper, assets: Assets, logger: logging.Logger) -> None:
         self._keeper = keeper
+        self._assets = assets
         self._logger = logger
 
     def answer(self, handle: Handler) -> ResponseReturnValue:
@@ -122,6 +118,8 @@ class _LoginDesk:
     def _form(self, status: int, message: str | None) -> Response:
         page = render_template(
             "login.html",
+            asset=self._assets.address,
+            theme=chosen_theme(),
             message=message,
             may_log_in=self._keeper.may_log_in,
             name=_name(request.form.get("name", "")),

@@ -99,7 +99,8 @@ def _unless_own_page(person: Person) -> Response | None:
     try:
         current_app.extensions["csrf"].protect()
     except CSRFError as error:
-        if person.via is Via.LOOPBACK:
+        # A program on this machine has no page: it is told what it lacks.
+        if person.via is Via.LOOPBACK and "text/html" not in request.headers.get("Accept", ""):
             return _stranger()
         return refused(403, "csrf", f"{error.description} Load the page again. Nothing was changed.")
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,22 +15,36 @@ from signals.payload import parse_price, parse_signal
 from web.intake import Intake, stored_answer
 
 
+class SignalTaker:
+    """Takes a signal in that is parsed by its content: limits, record, router, log. ``wake`` as of the routes."""
+
+    def __init__(self, intake: Intake, store: SignalStore, *, wake: Callable[[], None]) -> None:
+        self._intake = intake
+        self._store = store
+        self._wake = wake
+
+    def take(self, fields: Mapping[str, Any], raw_body: str, *, source: str = "webhook") -> dict[str, Any]:
+        """Store the signal that these fields describe; return the webhook's answer.
+
+        Raises InvalidSignal, Refused, DatabaseUnavailable.
+        """
+        signal = parse_signal(fields)
+        self._intake.check(signal, fields)
+        answer = store_signal(self._store, signal, raw_body, source=source)
+        self._wake()
+        self._intake.tell(answer)
+        return answer
+
+
 def webhook_routes(intake: Intake, store: SignalStore, *, wake: Callable[[], None]) -> Blueprint:
     """Return the webhook routes. ``wake`` tells a router in this process that there is work."""
     routes = Blueprint("webhooks", __name__)
+    taker = SignalTaker(intake, store, wake=wake)
 
     @routes.post("/api/automated-signals/webhook")
     @routes.post("/api/automated-signals/webhook/<token>")
     def automated_signal(token: str | None = None) -> tuple[Response, int]:
-        def handle(fields: dict[str, Any], raw_body: str) -> dict[str, Any]:
-            signal = parse_signal(fields)
-            intake.check(signal, fields)
-            answer = store_signal(store, signal, raw_body)
-            wake()
-            intake.tell(answer)
-            return answer
-
-        return intake.receive("/api/automated-signals/webhook", token, handle)
+        return intake.receive("/api/automated-signals/webhook", token, taker.take)
 
     @routes.post("/api/live-signals")
     @routes.post("/api/live-signals/<token>")

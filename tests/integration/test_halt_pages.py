@@ -159,7 +159,7 @@ def test_what_is_not_there_or_cannot_be_read_is_said(anna: FlaskClient, address:
 def test_a_halt_without_a_reason_or_of_nobody_is_asked_for_again(anna: FlaskClient, sql: Sql) -> None:
     again = submit(anna, "/halts/new", "/halts", scope="APEX/1", level="FLATTEN", reason=" ")
     assert again.status_code == 400
-    assert "Nothing was halted. reason : accepted is" in text_of(again.text)
+    assert "Nothing was halted. Reason : accepted is" in text_of(again.text)
     assert "Halt and flatten APEX/1 now" in text_of(again.text)
     assert submit(anna, "/halts/new", "/halts", scope="APX", level="ENTRIES", reason="x").status_code == 404
     assert halts(sql) == []

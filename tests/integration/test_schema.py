@@ -62,6 +62,7 @@ TABLES = {
     "refused_webhooks",
     "schema_migrations",
     "trading_halts",
+    "web_forms",
     "web_keys",
     "web_logins",
 }

@@ -58,7 +58,7 @@ def add_account(routes: Blueprint, site: Site) -> None:
         row = rows.read([key])[0]
         account = site.tracker.known(key)
         question = question_of(request.args, site.settings, rules[key], site.record.usual_distance())
-        told = answer(question, key, site.facts_of)
+        told = answer(question, key, site.router.facts_of)
         report = day_report(account, rules[key])
         now = site.clock()
         override = account.override
@@ -76,6 +76,7 @@ def add_account(routes: Blueprint, site: Site) -> None:
             "alerts": site.history.alerts(
                 firm_code=key.firm_code, program_id=key.program_id, only_open=True, limit=MOST_ALERTS
             ),
+            "paused": site.tracker.view(key).state.get("paused") not in (None, False),
             "override": override if override is not None and now < override.expires_at else None,
             "flags": {name: flag for name, flag in account.flags.items() if flag not in (None, False)},
         }

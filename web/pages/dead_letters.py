@@ -31,12 +31,13 @@ def add_dead_letters(routes: Blueprint, site: Site) -> None:
     @routes.get("/dead-letters/<name>")
     def dead_letter(name: str) -> Response:
         def show() -> Mapping[str, Any]:
-            return {"letter": letters.show(_name(name))}
+            return {"letter": letters.show(name_of(name))}
 
         return site.frame.show("dead_letter.html", show)
 
 
-def _name(text: str) -> LetterName:
+def name_of(text: str) -> LetterName:
+    """Return which letter a path names. Raises InvalidSignal."""
     try:
         return LetterName.of(text)
     except ValueError as error:

@@ -18,12 +18,12 @@ from database.operator_acts import NotKnown
 from signals.problem import InvalidSignal
 from web.assets import Assets
 from web.changes import ChangeFeed
-from web.formats import page_now, viewer_zone
+from web.formats import chosen_theme, page_now, viewer_zone
 from web.pages.gate import may_act, turned_away
 from web.pages.readings import Readings
-from web.pages.status import StatusReader
+from web.pages.status import Status, StatusReader
 from web.refusals import Refused
-from web.sessions import current_person
+from web.sessions import SAFE, current_person
 
 # A page's own script sends the newest change it knows of with it: "<boot>:<number>". Every page's answer has it.
 NUMBER_HEADER = "X-Page-Number"
@@ -40,7 +40,6 @@ NAVIGATION = (
 )
 # What ``load`` may raise; every other error is a fault of ours.
 TOLD = (InvalidSignal, NotKnown, Refused, DatabaseUnavailable, StatementRefused)
-THEMES = frozenset({"dark", "light"})
 
 Load = Callable[[], Mapping[str, Any]]
 
@@ -66,7 +65,7 @@ class Frame:
         try:
             away = turned_away()
             if away is not None:
-                return away if away.status_code == 303 else self._trouble("Not for everybody", 403, "refused.html")
+                return away if away.status_code == 303 else self.as_page(away)
             if NUMBER_HEADER in request.headers and not own:
                 return self._live(template, load)
             return self._whole(template, load, status)
@@ -75,6 +74,10 @@ class Frame:
         except Exception:
             self._logger.exception("A page failed", extra={"event": "page_failed"})
             return self._trouble("That went wrong on our side", 500, message="The service's log has the reason.")
+
+    def status(self) -> Status:
+        """Return what the bar on top says now. Raises DatabaseUnavailable."""
+        return self._status.read()
 
     def give(self, make: Callable[[], Response]) -> Response:
         """Answer with what ``make`` returns: a file, or where an act leads; in trouble the page that says so."""
@@ -89,7 +92,11 @@ class Frame:
             return answer
         if answer.status_code == 503:
             return self._trouble("The database does not answer", 503, "away.html")
-        return self._trouble("Not for everybody", 403, "refused.html") if answer.status_code == 403 else answer
+        if answer.status_code not in (401, 403):
+            return answer
+        told = answer.get_json()
+        refused = {"code": told["code"], "message": told["message"], "sent": request.method not in SAFE}
+        return self._trouble("Not for everybody", answer.status_code, "refused.html", **refused, here=request.path)
 
     def _told(self, error: Exception) -> Response:
         match error:
@@ -143,7 +150,7 @@ class Frame:
             "example": self._settings.demonstration,
             "navigation": [(url_for(name), title, name == request.endpoint) for name, title in existing(NAVIGATION)],
             "now": page_now(),
-            "theme": theme if (theme := request.cookies.get("theme")) in THEMES else None,
+            "theme": chosen_theme(),
             "zone": str(viewer_zone()),
             "link": link,
             # For what is not live alone: a live part is the same for everybody.

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, redirect, request, url_for
+from flask import Blueprint, Response, request, url_for
 
-from database.halts import HaltRecord, WrongPhrase
-from database.operator_acts import NotKnown, NotPossible
+from database.halts import HaltRecord
+from database.operator_acts import NotKnown
 from domain.acts import HIGHEST_ID
 from domain.halt import ALL, HaltLevel, Scope, release_phrase
 from signals.order_acts import parse_halt, parse_release
-from signals.problem import FieldProblem, InvalidSignal
 from web.pages.account_reader import AccountReader
 from web.pages.account_rows import AccountRow
-from web.pages.gate import form_token, signature
-from web.refusals import Refused
+from web.pages.forms import form, signed
+from web.pages.gate import signature
 
 if TYPE_CHECKING:
     from web.pages.site import Site
@@ -64,12 +63,12 @@ def add_halts(routes: Blueprint, site: Site) -> None:
 
     @routes.post("/halts")
     def set_halt() -> Response:
-        return pages.act(pages.set, "halt_form.html", lambda: pages.asked(request.form))
+        return site.forms.act(pages.set, "halt_form.html", lambda: pages.asked(request.form))
 
     # To the page's own address, which it fetches again while it is open.
     @routes.post(HALT)
     def release_halt(halt_id: int) -> Response:
-        return pages.act(lambda: pages.release(halt_id), "halt.html", lambda: pages.one(halt_id))
+        return site.forms.act(lambda: pages.release(halt_id), "halt.html", lambda: pages.one(halt_id))
 
 
 class _HaltPages:
@@ -100,7 +99,7 @@ class _HaltPages:
             "does": DOES[HaltLevel(halt["level"])],
             "phrase": release_phrase(scope),
             "typed": typed,
-            **_form(),
+            **form(),
         }
 
     def asked(self, fields: Mapping[str, str]) -> Mapping[str, Any]:
@@ -119,47 +118,25 @@ class _HaltPages:
             "does": DOES[level],
             "accounts": accounts,
             "reason": fields.get("reason", USUAL_REASON),
-            **_form(),
+            **form(),
         }
 
     def set(self) -> str:
         """Halt as the form says; return where that is shown. Raises InvalidSignal and NotKnown."""
-        told = parse_halt(_signed("scope", "level", "reason"), self._site.clock())
+        told = parse_halt(signed("scope", "level", "reason"), self._site.clock())
         return url_for("pages.halt", halt_id=self._site.desk.halt(*told)["id"])
 
     def release(self, halt_id: int) -> str:
-        """Release as the form says; return where that is shown. Raises InvalidSignal, NotKnown and Refused."""
-        told = parse_release(_signed("phrase", "reason"), self._site.clock())
-        try:
-            self._site.desk.release(halt_id, *told)
-        except WrongPhrase as error:
-            raise InvalidSignal(FieldProblem(field="phrase", given=None, accepted=str(error))) from error
-        except NotPossible as error:
-            raise Refused(409, "not_possible", f"{error}.") from error
+        """Release as the form says; return where that is shown.
+
+        Raises InvalidSignal, WrongPhrase, NotKnown and NotPossible.
+        """
+        told = parse_release(signed("phrase", "reason"), self._site.clock())
+        self._site.desk.release(halt_id, *told)
         return url_for("pages.halts")
-
-    def act(self, act: Callable[[], str], template: str, again: Callable[[], Mapping[str, Any]]) -> Response:
-        """Act and go where that is shown. What cannot be read is asked for once more, and nothing was done."""
-
-        def done() -> Response:
-            try:
-                return redirect(act(), 303)  # type: ignore[return-value]
-            except InvalidSignal as error:
-                problems = error.problems
-            return self._site.frame.show(template, lambda: {**again(), "problems": problems}, own=True, status=400)
-
-        return self._site.frame.give(done)
 
     def _covered(self, scope: Scope) -> list[AccountRow]:
         return self._rows.read([key for key in self._site.settings.accounts if scope.covers(key)])
-
-
-def _signed(*names: str) -> dict[str, str]:
-    return {**{name: request.form[name] for name in names if name in request.form}, "by": signature()}
-
-
-def _form() -> dict[str, Any]:
-    return {"token": form_token(), "problems": ()}
 
 
 def _names(keys: Any) -> str:

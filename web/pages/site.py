@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
 from flask import Blueprint
 
@@ -20,36 +21,56 @@ from database.pools import WebPools
 from web.assets import Assets
 from web.changes import ChangeFeed
 from web.pages.account import add_account
+from web.pages.account_acts import add_account_acts
 from web.pages.analytics import add_analytics
 from web.pages.configuration import add_configuration
 from web.pages.dead_letters import add_dead_letters
+from web.pages.forms import Forms
 from web.pages.frame import Frame
 from web.pages.halts import add_halts
+from web.pages.letter_acts import add_letter_acts
+from web.pages.order_acts import add_order_acts
 from web.pages.orders import add_orders
 from web.pages.overview import add_overview
 from web.pages.signals import add_signals
 from web.pages.status import StatusReader
 from web.pages.tasks import add_tasks
+from web.pages.test_signal import add_test_signal
 from web.pages.what_if import FactsOf
+
+
+class TakeSignal(Protocol):
+    """Takes a signal in: its fields, and its text for the record."""
+
+    def __call__(self, fields: Mapping[str, Any], raw_body: str, *, source: str) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSide:
+    """What pages have of the router. ``facts_of`` gathers what an entry of one account would be decided from now."""
+
+    facts_of: FactsOf
+    take: TakeSignal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """What pages read from. ``database``: one whose statements may take their time; ``clock`` gives the time in UTC.
 
-    ``desk``: where a person acts, on connections of its own. ``facts_of`` gathers what an entry of one account would be
-    decided from now.
+    ``desk``, ``acts`` and ``forms``: where a person acts, on connections of their own.
     """
 
     frame: Frame
     settings: Settings
     database: Database
+    acts: Database
     desk: OperatorDesk
+    forms: Forms
     record: PageRecord
     tracker: AccountTracker
     history: AccountHistory
     feed: Feed
-    facts_of: FactsOf
+    router: RouterSide
     clock: Callable[[], datetime]
 
 
@@ -60,33 +81,40 @@ def page_routes(
     feed: ChangeFeed,
     *,
     assets: Assets,
-    facts_of: FactsOf,
+    router: RouterSide,
     clock: Callable[[], datetime],
     logger: logging.Logger,
 ) -> Blueprint:
     """Return the pages. Accounts are the routed ones of ``settings``."""
     database = pools.pages
     record = PageRecord(database)
+    frame = Frame(settings, feed, assets, StatusReader(settings, record), logger=logger)
     site = Site(
-        frame=Frame(settings, feed, assets, StatusReader(settings, record), logger=logger),
+        frame=frame,
         settings=settings,
         database=database,
+        acts=pools.desk,
         desk=OperatorDesk(pools.desk, settings.accounts),
+        forms=Forms(frame, pools.desk),
         record=record,
         tracker=tracker,
         history=AccountHistory(database),
         feed=Feed(database),
-        facts_of=facts_of,
+        router=router,
         clock=clock,
     )
     routes = Blueprint("pages", __name__, template_folder="../templates")
     routes.after_request(site.frame.as_page)
     add_overview(routes, site)
     add_account(routes, site)
+    add_account_acts(routes, site)
     add_signals(routes, site)
+    add_test_signal(routes, site)
     add_tasks(routes, site)
     add_orders(routes, site)
+    add_order_acts(routes, site)
     add_dead_letters(routes, site)
+    add_letter_acts(routes, site)
     add_analytics(routes, site)
     add_halts(routes, site)
     add_configuration(routes, site)

@@ -76,6 +76,12 @@ class Status:
         return len({(process.dry_run, process.armed) for process in self.processes if not process.late}) > 1
 
     @property
+    def live_anywhere(self) -> tuple[str, ...]:
+        """Return the accounts that trade live by the settings of any process: each of them may decide what comes."""
+        others = (name for process in self.processes for name in process.armed)
+        return tuple(dict.fromkeys([*self.armed, *others]))
+
+    @property
     def slow(self) -> bool:
         """Return whether a task has been waiting for longer than it should."""
         oldest = self.oldest_pending_at

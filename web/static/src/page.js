@@ -12,6 +12,8 @@ export function keep(name, value) {
 keep("zone", Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
 startClocks();
 startTheme(keep);
+// A page that the browser kept shows what was, and its form was sent.
+addEventListener("pageshow", (event) => event.persisted && location.replace(location.href));
 // A page of trouble shows nothing that could change.
 if (document.documentElement.dataset.position && !document.getElementById("not-live")) {
   import("./live.js").then((live) => live.start());
