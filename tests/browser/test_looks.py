@@ -6,6 +6,7 @@ A page is looked at here by adding its address to PAGES. What it looks like is w
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +15,13 @@ import psycopg2
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from config.settings import Settings
 from tests.browser.conftest import PACKAGES, SCREENSHOTS, Site, go_live
 from tests.browser.trading_week import WEEKS
+from tests.integration.test_login import ADMIN, log_in
 from tests.integration.test_record_pages import order
 from tests.processes import Web, entry, get
+from web_server import create_app, service_of
 
 PAGES = {
     "overview": "/",
@@ -30,10 +34,15 @@ PAGES = {
     "orders": "/orders",
     "order": "/orders/1",
     "dead-letters": "/dead-letters",
-    "dead-letter": "/dead-letters/task:1",
+    "dead-letter": "/dead-letters/task:9000001",
     "analytics": "/analytics",
     "halts": "/halts",
     "halt-form": "/halts/new?level=flatten&scope=APEX",
+    "override": "/accounts/APEX/2/override?equity=49800&day_pl=-120.5&minutes=60&reason=the+feed+hangs",
+    "resolve": "/orders/1/resolve?outcome=FILLED&filled=2&price=16500&reason=seen+at+the+venue",
+    "difference": "/differences/1",
+    "settle": "/differences/1/settle?how=close",
+    "test-signal": "/signals/test?symbol=NQ&direction=LONG&entry_price=16500&stop_loss=16475",
     "trouble": "/accounts/NOBODY/1",
 }
 WIDTHS = (1440, 1024, 390)
@@ -64,19 +73,53 @@ def give_up(database_url: str) -> None:
         order(sql, 1, 1, "UNRESOLVED", trade="UNTOLD")
         order(sql, 1, 2, "FILLED", filled=2, program=2, trade="UNTOLD")
         cursor.execute(
-            "INSERT INTO execution_tasks (trade_id, event_type, status, attempts, last_error, finished_at)"
-            " VALUES ('UNTOLD', 'ENTRY', 'FAILED', 5, 'what was given up, and why it was given up', now())"
+            "INSERT INTO execution_tasks (id, trade_id, event_type, status, attempts, last_error, finished_at)"
+            " VALUES (9000001, 'UNTOLD', 'ENTRY', 'FAILED', 5, 'what was given up, and why it was given up', now())"
+        )
+        cursor.execute(
+            "INSERT INTO order_differences (firm_code, program_id, kind, symbol, ledger_quantity, venue_quantity,"
+            " proposal, details) VALUES ('APEX', 2, 'TRADE_WITHOUT_POSITION', 'NQZ6', 2, 0,"
+            ' \'Was it closed by hand? Then close it in the ledger.\', \'{"trades": [{"trade_id": "UNTOLD"}]}\')'
         )
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_no_page_scrolls_sideways_breaks_the_policy_or_shuts_somebody_out(page: Page, told: Web, name: str) -> None:
+    look(page, told, name, PAGES[name], "Live" if name != "trouble" else "as of")
+
+
+def test_who_logs_in_sees_the_same_looks(page: Page, told: Web, site: Site) -> None:
+    """The pages of another service, which asks for a password, with the files of this one: they are the same."""
+    app = create_app(
+        Settings.from_env({"DATABASE_URL": site.database_url, "ADMIN_PASSWORD": ADMIN, "ROUTER_ENABLED": "false"})
+    )
+    try:
+        client = app.test_client()
+        log_in(client, ADMIN)
+        pages = {"login": app.test_client().post("/login").text}
+        pages["forged"] = client.post("/halts", headers={"Accept": "text/html"}).text
+    finally:
+        service_of(app).stop()
+    for name, text in pages.items():
+        page.route(f"**/as-{name}", answer_with(text))
+        look(page, told, name, f"/as-{name}", None if name == "login" else "as of")
+        page.unroute_all()
+
+
+def answer_with(text: str) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(body=text, content_type="text/html", headers={"content-security-policy": POLICY})
+
+
+def look(page: Page, told: Web, name: str, address: str, connection: str | None) -> None:
+    """See to it that a page fits, keeps the policy and is for everybody, and take its pictures."""
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.route(lambda address: address.startswith(told.url) and "/socket.io/" not in address, with_policy)
-    page.goto(told.url + PAGES[name])
-    expect(page.locator("#connection")).to_have_text("Live" if name != "trouble" else re.compile("as of"))
+    if "as-" not in address:
+        page.route(lambda address: address.startswith(told.url) and "/socket.io/" not in address, with_policy)
+    page.goto(told.url + address)
+    if connection is not None:
+        expect(page.locator("#connection")).to_have_text(re.compile(connection))
     SCREENSHOTS.mkdir(exist_ok=True)
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)

@@ -20,10 +20,11 @@ TRADE = "20261121/T 1?"
 PLAN = (
     "INSERT INTO execution_orders (task_id, trade_id, firm_code, program_id, purpose, client_order_id, symbol,"
     " contract, side, quantity, entry_price, stop_price, worst_case, expires_at, cause, actor)"
-    " SELECT %s, %s, 'APEX', %s, 'ENTRY', lpad(%s::text, 20, 'a'), 'NQ', '{\"symbol\": \"NQZ6\"}', 'BUY', 2, 16500,"
+    " SELECT %s, %s, 'APEX', %s, 'ENTRY', lpad(%s::text, 20, 'a'), 'NQ', %s, 'BUY', 2, 16500,"
     " 16475, 1000, now(), 'APPROVED', 'w'"
     " RETURNING id"
 )
+CONTRACT = '{"root": "NQ", "symbol": "NQZ6", "month_code": "Z", "year": 2026, "tick_size": 0.25, "lots": 1}'
 SEND = (
     "UPDATE execution_orders SET state = 'SENDING', worker = 'w', lease_until = now(), sent_at = now(), attempts = 1,"
     " cause = 'CLAIMED' WHERE id = %s"
@@ -43,7 +44,7 @@ def order(
     sql: Sql, task_id: int, number: int, state: str, *, filled: int = 0, program: int = 1, trade: str = TRADE
 ) -> int:
     """An order that was sent and came to ``state``."""
-    order_id = int(sql(PLAN, task_id, trade, program, number)[0]["id"])
+    order_id = int(sql(PLAN, task_id, trade, program, number, CONTRACT)[0]["id"])
     if state != "PLANNED":
         sql(SEND, order_id)
         sql(ANSWER, state, filled, f"V{number}", f"CAUSE_{number}", '{"said": "<b>no</b>"}', order_id)

@@ -236,7 +236,9 @@ class _AccountDesk:
 
 
 def _list(figures: Mapping[str, Any]) -> str:
-    return ", ".join(f"{words(name).lower()} {dollars(figure)}" for name, figure in figures.items())
+    return ", ".join(
+        f"{words(name).lower().replace('pl', 'P&L')} {dollars(figure)}" for name, figure in figures.items()
+    )
 
 
 def _parts(key: AccountKey) -> dict[str, Any]:

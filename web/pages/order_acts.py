@@ -154,13 +154,15 @@ class _Settler:
         )
         closed = (
             f"What the ledger has of {what} beyond the venue is closed in it: from {ledger} lots to {venue}.",
-            f"The oldest trade comes first{f', of {trades}' if trades else ''}.",
+            f"The oldest trade comes first{f', of these: {trades}' if trades else ''}.",
             "Nothing is sent to the venue: it was closed there already.",
             "Entries of the account are allowed again.",
         )
         return form(
             act=Confirmation(
-                title=f"{'Accept' if how is Settlement.ACCEPT else 'Close in the ledger'}: difference {difference_id}",
+                title=f"Accept difference {difference_id}"
+                if how is Settlement.ACCEPT
+                else f"Close difference {difference_id} in the ledger",
                 does=accepted if how is Settlement.ACCEPT else closed,
                 button="Accept it as mine" if how is Settlement.ACCEPT else "Close it in the ledger",
                 address=url_for("pages.settle", difference_id=difference_id),
