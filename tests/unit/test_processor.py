@@ -159,6 +159,14 @@ def test_a_live_entry_reaches_only_the_approved_accounts() -> None:
     assert body["routed"] is False
 
 
+def test_a_persons_test_signal_is_decided_and_never_sent_whatever_is_armed() -> None:
+    bench = live()
+    processed = bench.processor.process(TaskEvent.ENTRY, "TEST_SIGNAL_1", ENTRY, view=bench.view)
+    assert processed.legs == ()
+    assert column(processed.body["connector_results"], "reason") == ["TEST_SIGNAL", "NOT_APPROVED", "TEST_SIGNAL"]
+    assert column(processed.body["connector_results"], "approved") == [True, False, True]
+
+
 def test_where_nobody_is_approved_nothing_is_sent() -> None:
     bench = live(FTMO_MAX_POSITION_SIZE="1", APEX_MAX_POSITION_SIZE="1")
 

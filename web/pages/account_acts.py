@@ -17,6 +17,7 @@ from web.formats import dollars, span, words, zoned
 from web.known_accounts import KnownAccounts
 from web.pages.confirmation import Confirmation
 from web.pages.forms import filled_in, form, signed
+from web.pages.gate import signature
 
 if TYPE_CHECKING:
     from web.pages.site import Site
@@ -128,9 +129,8 @@ class _AccountDesk:
         given = filled_in(fields, *OVERRIDE)
         if given:
             try:
-                order = parse_override(
-                    {**given, "set_by": "nobody yet"}, self._site.clock(), self._accounts.bounds(key)
-                )
+                told = {**given, "set_by": signature()}
+                order = parse_override(told, self._site.clock(), self._accounts.bounds(key))
                 act = self._override_asked(key, order, given)
             except InvalidSignal as error:
                 problems = error.problems
@@ -148,7 +148,8 @@ class _AccountDesk:
     def override(self, firm: str, program: str) -> str:
         """Override as the form says; return where that is shown. Raises InvalidSignal."""
         key = self._key(firm, program)
-        order = parse_override(signed(*OVERRIDE, by="set_by"), self._site.clock(), self._accounts.bounds(key))
+        given = {**filled_in(request.form, *OVERRIDE), "set_by": signature()}
+        order = parse_override(given, self._site.clock(), self._accounts.bounds(key))
         self._tracker.set_override(
             key, order.figures, reason=order.reason, set_by=order.set_by, expires_at=order.expires_at
         )

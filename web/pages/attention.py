@@ -107,7 +107,7 @@ def _difference(row: Row) -> Item:
         need=Need.NOW,
         kind="Out of sync",
         text=f"{_account(row)} {row['symbol']}: the ledger has {ledger} lots, the venue {venue}. {row['proposal']}",
-        address=link("pages.orders", "/api/differences") + f"#difference-{row['id']}",
+        address=link("pages.difference", "/api/differences", difference_id=row["id"]),
         since=row["found_at"],
     )
 

@@ -94,8 +94,8 @@ def form(**shown: Any) -> dict[str, Any]:
 
 
 def signed(*names: str, by: str = "by") -> dict[str, str]:
-    """Return these fields of the current form as far as they are filled in, and who sends it."""
-    return {**filled_in(request.form, *names), by: signature()}
+    """Return those of these fields that the current form has, and who sends it."""
+    return {**{name: request.form[name] for name in names if name in request.form}, by: signature()}
 
 
 def filled_in(fields: Mapping[str, str], *names: str) -> dict[str, str]:

@@ -99,7 +99,8 @@ class _Resolver:
 
         Raises InvalidSignal, NotKnown and NotPossible.
         """
-        told = parse_resolution(signed(*RESOLUTION), self._site.clock())
+        given = filled_in(request.form, *RESOLUTION)
+        told = parse_resolution({**given, "by": signature()}, self._site.clock())
         self._site.desk.resolve(order_id, *told)
         return url_for("pages.order", order_id=order_id)
 
