@@ -83,7 +83,14 @@ class Desk:
 def desk(postgres: EmbeddedServer) -> Iterator[Desk]:
     for url in fresh_database(postgres):
         settings = Settings.from_env(
-            {**ROUTED, "DATABASE_URL": url, "ADMIN_PASSWORD": ADMIN, "VIEWER_PASSWORD": VIEWER, "ROUTER_ENABLED": "no"}
+            {
+                **ROUTED,
+                "DATABASE_URL": url,
+                "ADMIN_PASSWORD": ADMIN,
+                "VIEWER_PASSWORD": VIEWER,
+                "ROUTER_ENABLED": "no",
+                "API_TOKEN": "t",
+            }
         )
         apps = [create_app(settings) for _ in range(2)]
         connection = psycopg2.connect(url)
@@ -332,6 +339,15 @@ def test_what_is_not_there_is_said(desk: Desk, at: str, status: int, said: str) 
     assert 'name="once"' not in answer.text
 
 
+def test_no_override_can_be_withdrawn_where_none_is_in_force(desk: Desk) -> None:
+    _, fields = sent_form(shown(desk.anna, "/accounts/FTMO/1/pause"))
+    before = desk.audit()
+    answer = desk.anna.post("/accounts/FTMO/1/withdraw", data=fields, headers=BROWSER)
+    assert answer.status_code == 409
+    assert "Nothing was done. No override of FTMO/1 is in force." in text_of(answer.text)
+    assert desk.audit() == before
+
+
 def test_a_test_signal_is_marked_and_refused_while_any_process_has_an_account_armed(desk: Desk) -> None:
     at = "/signals/test?symbol=NQ&direction=LONG&entry_price=16500&stop_loss=16475"
     post(desk.anna, at)
@@ -365,12 +381,12 @@ def test_a_login_that_has_ended_is_told_and_led_back_to_the_form(desk: Desk) -> 
     address, fields = sent_form(shown(client, f"{ACCOUNT}/pause"), reason="late")
     desk.sql("UPDATE web_logins SET ended_at = now() WHERE name = 'carl'")
     told = client.post(address, data=fields, headers=BROWSER)
-    assert told.status_code == 403
+    assert told.status_code == 401
     assert "Your login has ended Nobody is logged in here any more, so nothing was done." in text_of(told.text)
     assert 'href="/login?next=/accounts/APEX/1/pause"' in told.text
-    assert client.post(address, data=fields).get_json()["code"] == "api_token_unset"
+    assert client.post(address, data=fields).get_json()["code"] == "wrong_token"
     # To the API as ever.
-    assert client.post("/api/halts", json={}, headers=BROWSER).get_json()["code"] == "api_token_unset"
+    assert client.post("/api/halts", json={}, headers=BROWSER).get_json()["code"] == "wrong_token"
     assert "carl (password)" not in {actor for _, actor in desk.audit()}
 
 
