@@ -195,7 +195,7 @@ class _AccountDesk:
             title=f"Override {key}",
             does=(
                 f"{key} counts as having {_list(order.figures)}, whatever its platform tells.",
-                "Standing, rooms and all checks of entries go by that; mark, days and curve on record stay as they are.",
+                "Standing, rooms and all checks of entries go by that. On record mark, days and curve stay.",
                 f"It holds for {lasts}, until {zoned(order.expires_at)}.",
                 "Then, or once it is withdrawn, the platform's figures count again.",
             ),
