@@ -268,6 +268,16 @@ def test_an_old_form_sent_again_does_nothing_and_says_so(desk: Desk, monkeypatch
     assert desk.audit() == before
 
 
+def test_where_forms_cannot_be_kept_a_halt_is_set_all_the_same(desk: Desk) -> None:
+    address, fields = sent_form(shown(desk.anna, "/halts/new?scope=APEX"), reason="unkept")
+    desk.sql("ALTER TABLE web_forms RENAME TO web_forms_away")
+    try:
+        assert desk.anna.post(address, data=fields).status_code == 303
+    finally:
+        desk.sql("ALTER TABLE web_forms_away RENAME TO web_forms")
+    assert desk.sql("SELECT count(*) AS n FROM trading_halts WHERE reason = 'unkept'") == [{"n": 1}]
+
+
 def closed_trade(desk: Desk) -> str:
     name = failed_task(desk.sql, "CLOSED")
     failed_task(desk.sql, "CLOSED", "EXIT")

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Response, redirect, request
 
-from database.connection import Database
+from database.connection import Database, StatementRefused
 from database.forms import Sent, SentForms
 from database.halts import WrongPhrase
 from database.operator_acts import NotKnown, NotPossible
@@ -45,7 +45,11 @@ class Forms:
         key = _key()
         if key is None:
             return self._answer(act, template, again, lambda: None)
-        ticket = self._sent.begin(key)
+        try:
+            ticket = self._sent.begin(key)
+        except StatementRefused:
+            # A role that was not given the new table yet (database/roles.sql): rather halt twice than not at all.
+            return self._answer(act, template, again, lambda: None)
         if ticket is None:
             return self._sent_before(key)
         given = ticket
