@@ -21,6 +21,7 @@ from database.accounts import AccountRecord
 from database.connection import Database
 from database.events import EventListener
 from database.migrations import migrate
+from database.order_writes import is_of_order
 from database.queue import TaskQueue
 from database.signals import SignalStore, StoreOutcome
 from database.startup import StartRefused, open_database, prepare_schema
@@ -120,6 +121,13 @@ class ExecutionRouter:
     def wake(self) -> None:
         """Look for tasks and planned orders now instead of at the next poll."""
         if self._worker is not None:
+            self._worker.wake()
+        if self._orders is not None:
+            self._orders.wake()
+
+    def heard(self, event: str) -> None:
+        """Look for what an event may have made due: no task where it is of an order, and of those there are many."""
+        if self._worker is not None and not is_of_order(event):
             self._worker.wake()
         if self._orders is not None:
             self._orders.wake()
@@ -263,7 +271,7 @@ def main() -> int:
 
     def on_event(text: str) -> None:
         if not heard_of_account(tracker, text):
-            router.wake()
+            router.heard(text)
 
     def on_connect() -> None:
         tracker.forget()

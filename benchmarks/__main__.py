@@ -14,6 +14,7 @@ from benchmarks import (
     fanout,
     growth,
     latency,
+    live_calls,
     memory,
     profile,
     queries,
@@ -43,6 +44,7 @@ BENCHMARKS = {
         growth.BENCHMARK,
         memory.BENCHMARK,
         wakeup.BENCHMARK,
+        live_calls.BENCHMARK,
         webhook.BENCHMARK,
     )
 }

@@ -1,4 +1,4 @@
-"""HTTP calls to a venue: one pool of kept connections, and failures told apart by whether the request had left."""
+"""HTTP calls to a venue: connections are kept, and failures told apart by whether the request had left."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
+from http.cookiejar import CookieJar
 from typing import Any
 
 import httpx
@@ -98,15 +100,12 @@ class HttpCalls:
     ) -> None:
         self._limit = limit
         self._pause_after_429 = pause_after_429
-        # Never a proxy or certificate from the environment by accident, never a redirect: an order goes where it goes.
-        self._client = httpx.Client(
-            base_url=base_url,
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 5.0)),
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30.0),
-            follow_redirects=False,
-            trust_env=False,
-            verify=_certificates(),
-        )
+        self._base_url = base_url
+        self._timeout = httpx.Timeout(timeout, connect=min(timeout, 5.0))
+        self._cookies = CookieJar()
+        self._lock = threading.Lock()
+        self._idle: list[httpx.Client] = []
+        self._closed = False
 
     def call(
         self,
@@ -131,9 +130,10 @@ class HttpCalls:
         if json_body is not None:
             content = json_text(json_body).encode()
             given.setdefault("Content-Type", "application/json")
-        check_deadline()
         try:
-            answer = self._client.request(method, path, content=content, params=params, headers=given)
+            with self._client() as client:
+                check_deadline()
+                answer = client.request(method, path, content=content, params=params, headers=given)
         except _BEFORE_SENDING as error:
             raise NotSent(f"{method} {path}: {type(error).__name__}: {error}") from error
         except httpx.HTTPError as error:
@@ -141,8 +141,47 @@ class HttpCalls:
         return self._read(method, path, answer, governing)
 
     def close(self) -> None:
-        """Close the pool."""
-        self._client.close()
+        """Close every connection, those in use as soon as their calls have ended, and make no further call."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for client in idle:
+            client.close()
+
+    @contextmanager
+    def _client(self) -> Iterator[httpx.Client]:
+        """Give a client with one connection to one call; the last one used first, so that few stay open.
+
+        A client that many share looks through all of its connections at each call, under a lock that all wait for.
+        Raises NotSent after ``close``.
+        """
+        with self._lock:
+            if self._closed:
+                raise NotSent("the connections to the venue are closed, because this process ends")
+            client = self._idle.pop() if self._idle else None
+        client = self._opened() if client is None else client
+        try:
+            yield client
+        finally:
+            with self._lock:
+                keep = not self._closed
+                if keep:
+                    self._idle.append(client)
+            if not keep:
+                client.close()
+
+    def _opened(self) -> httpx.Client:
+        # Never a proxy or certificate from the environment by accident, never a redirect: an order goes where it goes.
+        return httpx.Client(
+            base_url=self._base_url,
+            timeout=self._timeout,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30.0),
+            follow_redirects=False,
+            trust_env=False,
+            verify=_certificates(),
+            # One jar for all: whoever balances a venue's load by a cookie sees one session.
+            cookies=self._cookies,
+        )
 
     def _read(self, method: str, path: str, answer: httpx.Response, limit: RateLimit | None) -> Reply:
         status = answer.status_code

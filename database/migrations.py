@@ -26,6 +26,7 @@ FILES = (
     "schema/alert_outbox.sql",
     "schema/heartbeat_stages.sql",
     "schema/web_forms.sql",
+    "schema/order_claims.sql",
 )
 
 

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from database.connection import Database, Row, Transaction
+from database.connection import Database, Transaction
 from database.order_rows import contract_row, keys, order_of
-from database.queue import event_text
+from database.order_writes import Change, OrderWrite, OrderWriter, RowChanges, close_entries
 from domain.account import AccountKey
 from domain.json_text import json_text
 from domain.ledger import Exposure, LedgerOrder, OpenLeg, PlannedLeg, Purpose, client_order_id
-from domain.order_state import FINAL, OrderState, may_follow
+from domain.order_state import OrderState
 
-RowChanges = Callable[[LedgerOrder, str | None], Mapping[str, Any]]
+__all__ = [
+    "Change",
+    "ClaimedExit",
+    "NextEntries",
+    "OrderLedger",
+    "OrderWrite",
+    "RowChanges",
+    "Written",
+    "exposures",
+    "lock_accounts",
+    "open_trades",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,19 +41,20 @@ class ClaimedExit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What a leg becomes. ``delay``: seconds until it is due again; ``answer``: the venue's words without secrets."""
+class NextEntries:
+    """Which entries to claim: the next of each of ``accounts``, at most ``limit``, for ``lease`` seconds."""
 
-    state: OrderState
-    cause: str
-    actor: str
-    filled: Decimal = Decimal(0)
-    average_price: Decimal | None = None
-    venue_order_id: str | None = None
-    not_held: Decimal = Decimal(0)
-    delay: float | None = None
-    answer: Mapping[str, Any] | None = None
-    message: str | None = None
+    accounts: tuple[AccountKey, ...]
+    limit: int
+    lease: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """The legs that went on, by id, and the entries that were claimed together with that."""
+
+    orders: Mapping[int, LedgerOrder]
+    claimed: Sequence[LedgerOrder] = ()
 
 
 class OrderLedger:
@@ -72,24 +84,43 @@ class OrderLedger:
             transaction.rows("plan_orders", orders=json_text(rows), actor=self.worker)
 
     def claim_entries(
-        self, accounts: Iterable[AccountKey], row_changes: RowChanges, *, limit: int, lease: float = 0.0
+        self,
+        accounts: Iterable[AccountKey],
+        row_changes: RowChanges,
+        *,
+        limit: int,
+        lease: float = 0.0,
+        sweep: bool = True,
     ) -> tuple[list[LedgerOrder], list[LedgerOrder]]:
-        """Return entries that are now SENDING and legs that are now NOT_SENT, with their rows in the log; committed."""
+        """Return entries that are now SENDING and legs that are now NOT_SENT, with their rows in the log; committed.
+
+        ``sweep``: give up whatever must not be sent any more wherever it waits, and not only when its turn comes.
+        """
+        swept: list[LedgerOrder] = []
         with self._database.transaction() as transaction:
             transaction.rows("pass_gate")
-            looked_at = transaction.rows("give_up_entries", actor=self.worker)
-            given_up = [row for row in looked_at if row["id"] is not None]
-            given_up += transaction.rows("give_up_exits", actor=self.worker)
-            self._tell(transaction, given_up, row_changes)
-            claimed = transaction.rows(
-                "claim_entries",
-                **keys(accounts),
-                looked_at=[row["looked_at"] for row in looked_at],
-                limit=limit,
-                worker=self.worker,
-                lease=lease,
-            )
-        return [order_of(row) for row in claimed], [order_of(row) for row in given_up]
+            if sweep:
+                rows = transaction.rows("give_up_entries", actor=self.worker)
+                rows += transaction.rows("give_up_exits", actor=self.worker)
+                swept = [order_of(row) for row in rows]
+                self._tell(transaction, swept, row_changes)
+            claim = NextEntries(accounts=tuple(accounts), limit=limit, lease=lease)
+            claimed, given_up = self._claim(transaction, claim, row_changes)
+        return claimed, [*swept, *given_up]
+
+    def _claim(
+        self, transaction: Transaction, claim: NextEntries, row_changes: RowChanges
+    ) -> tuple[list[LedgerOrder], list[LedgerOrder]]:
+        """Claim within a transaction that has passed the gate."""
+        if not claim.accounts or claim.limit <= 0:
+            return [], []
+        rows = transaction.rows(
+            "claim_entries", **keys(claim.accounts), limit=claim.limit, worker=self.worker, lease=claim.lease
+        )
+        orders = sorted(map(order_of, rows), key=lambda order: order.id)
+        given_up = [order for order in orders if order.state is OrderState.NOT_SENT]
+        self._tell(transaction, given_up, row_changes)
+        return [order for order in orders if order.state is OrderState.SENDING], given_up
 
     def exits_due(self, accounts: Iterable[AccountKey], *, limit: int) -> list[LedgerOrder]:
         """Return the exits whose turn it is."""
@@ -107,7 +138,8 @@ class OrderLedger:
                 worker=self.worker,
                 lease=lease,
             )
-            self._tell(transaction, [row for row in rows if row["state"] == OrderState.NOT_SENT], row_changes)
+            nothing = [order_of(row) for row in rows if row["state"] == OrderState.NOT_SENT]
+            self._tell(transaction, nothing, row_changes)
         if not rows:
             return None
         return ClaimedExit(order=order_of(rows[0]), remaining=rows[0]["remaining"], entries=tuple(rows[0]["entries"]))
@@ -128,43 +160,32 @@ class OrderLedger:
         states in which the leg must still be. ``replace_after``: a leg that ends here unfilled is never sent again;
         another one takes its place after so many seconds. ``within``: the transaction, its own if None.
         """
-        with self._database.transaction() if within is None else nullcontext(within) as transaction:
-            before = transaction.row("lock_order", order_id=order_id)
-            if before is None or not _may(before, change, only_from):
-                return None
-            values = {entry.name: getattr(change, entry.name) for entry in fields(change) if entry.name != "message"}
-            values["state"] = str(change.state)
-            values["filled"] = max(change.filled, before["filled"])
-            values["answer"] = None if change.answer is None else json_text(dict(change.answer))
-            after = order_of(transaction.rows("write_order", order_id=order_id, **values)[0])
-            if after.purpose is Purpose.EXIT:
-                closed = after.filled + after.not_held - before["filled"] - before["not_held"]
-                if closed > 0:
-                    self._close(transaction, after, closed)
-            if replace_after is not None and after.state in FINAL and after.state is not OrderState.FILLED:
-                self._next_leg(transaction, after, replace_after)
-            self.write_row(transaction, after, row_changes(after, change.message))
-        return after
-
-    def write_row(self, transaction: Transaction, order: LedgerOrder, changes: Mapping[str, Any]) -> None:
-        """Let the task's log say what the ledger says, and tell listeners."""
-        event = {
-            "event": "order",
-            "task_id": order.task_id,
-            "trade_id": order.trade_id,
-            "order_id": order.id,
-            "purpose": str(order.purpose),
-            "state": str(order.state),
-            **changes,
-        }
-        transaction.rows(
-            "write_connector_row",
-            task_id=order.task_id,
-            firm_code=order.account.firm_code,
-            program_id=order.account.program_id,
-            changes=json_text(dict(changes)),
-            event=event_text({**event, "firm_code": order.account.firm_code, "program_id": order.account.program_id}),
+        write = OrderWrite(
+            order_id=order_id,
+            change=change,
+            only_from=None if only_from is None else frozenset(only_from),
+            replace_after=replace_after,
         )
+        return self.write_all([write], row_changes, within=within).orders.get(order_id)
+
+    def write_all(
+        self,
+        writes: Sequence[OrderWrite],
+        row_changes: RowChanges,
+        *,
+        within: Transaction | None = None,
+        then: NextEntries | None = None,
+    ) -> Written:
+        """Write what became of several legs, each of them once, together; then claim what may be sent ``then``."""
+        claimed: list[LedgerOrder] = []
+        with self._database.transaction() if within is None else nullcontext(within) as transaction:
+            if then is not None:
+                # Before any row is locked: whoever halts holds it while he looks at rows.
+                transaction.rows("pass_gate")
+            orders = self._writer(row_changes).write(transaction, writes)
+            if then is not None:
+                claimed, _ = self._claim(transaction, then, row_changes)
+        return Written(orders=orders, claimed=claimed)
 
     def settle_outside(
         self, order: LedgerOrder, quantity: Decimal, *, cause: str, actor: str, within: Transaction | None = None
@@ -172,11 +193,7 @@ class OrderLedger:
         """Put on record that contracts of a trade were closed at the venue without an exit of ours."""
         with self._database.transaction() if within is None else nullcontext(within) as transaction:
             transaction.rows("lock_order_accounts", **keys([order.account]))
-            self._close(transaction, order, quantity, cause=cause, actor=actor)
-
-    def _next_leg(self, transaction: Transaction, order: LedgerOrder, delay: float) -> None:
-        name = client_order_id(self.identity, order.task_id, order.account, order.purpose, order.leg + 1)
-        transaction.rows("next_leg", order_id=order.id, client_order_id=name, delay=delay, actor=self.worker)
+            close_entries(transaction, order, quantity, cause=cause, actor=actor)
 
     def read(self, order_id: int) -> LedgerOrder | None:
         """Return a leg as it is now."""
@@ -199,9 +216,9 @@ class OrderLedger:
     def take_over_lost(self, row_changes: RowChanges) -> list[LedgerOrder]:
         """Make the legs UNRESOLVED that were on their way when their worker was lost, and return them."""
         with self._database.transaction() as transaction:
-            lost = transaction.rows("take_over_lost", actor=self.worker)
+            lost = [order_of(row) for row in transaction.rows("take_over_lost", actor=self.worker)]
             self._tell(transaction, lost, row_changes)
-        return [order_of(row) for row in lost]
+        return lost
 
     def waiting_exits(self, accounts: Iterable[AccountKey]) -> set[tuple[str, AccountKey]]:
         """Return trades and accounts with an exit that is planned and not sent."""
@@ -226,29 +243,11 @@ class OrderLedger:
         """Return the entries that were filled and are not closed again."""
         return [order_of(row) for row in self._database.run("open_entries", **keys(accounts))]
 
-    def _tell(self, transaction: Transaction, rows: Iterable[Row], row_changes: RowChanges) -> None:
-        """Write the log rows of legs that were changed in bulk, always in the same order: two workers may do so."""
-        for order in sorted((order_of(row) for row in rows), key=lambda order: (order.task_id, order.id)):
-            self.write_row(transaction, order, row_changes(order, None))
+    def _tell(self, transaction: Transaction, orders: Iterable[LedgerOrder], row_changes: RowChanges) -> None:
+        self._writer(row_changes).tell(transaction, [(order, None) for order in orders])
 
-    def _close(
-        self,
-        transaction: Transaction,
-        order: LedgerOrder,
-        quantity: Decimal,
-        *,
-        cause: str | None = None,
-        actor: str | None = None,
-    ) -> None:
-        transaction.rows(
-            "close_entries",
-            trade_id=order.trade_id,
-            firm_code=order.account.firm_code,
-            program_id=order.account.program_id,
-            quantity=quantity,
-            cause=cause or f"CLOSED_BY_ORDER {order.id}",
-            actor=actor or self.worker,
-        )
+    def _writer(self, row_changes: RowChanges) -> OrderWriter:
+        return OrderWriter(identity=lambda: self.identity, worker=self.worker, row_changes=row_changes)
 
     def _planned(self, task_id: int, trade_id: str, leg: PlannedLeg) -> dict[str, Any]:
         values = {entry.name: getattr(leg, entry.name) for entry in fields(leg)}
@@ -288,11 +287,3 @@ def open_trades(transaction: Transaction, trade_ids: Iterable[str]) -> dict[str,
     for row in transaction.rows("open_entries_of_trades", trade_ids=list(trade_ids)):
         found.setdefault(row["trade_id"], []).append(order_of(row))
     return found
-
-
-def _may(before: Row, change: Change, only_from: Iterable[OrderState] | None) -> bool:
-    now = OrderState(before["state"])
-    if only_from is not None and now not in set(only_from):
-        return False
-    # More of a partial fill is no change of state.
-    return may_follow(now, change.state) or (now is change.state and change.filled > before["filled"])

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from connectors.deadline import not_after
 from connectors.live_connector import LiveConnector
-from database.connection import DatabaseUnavailable
-from database.orders import Change, ClaimedExit, OrderLedger
+from database.connection import DatabaseUnavailable, StatementRefused
+from database.group_commit import GroupCommit
+from database.orders import Change, ClaimedExit, NextEntries, OrderLedger, OrderWrite
 from domain.account import AccountKey
-from domain.ledger import LedgerOrder
+from domain.ledger import LedgerOrder, Purpose
 from domain.order_rows import connector_row
 from domain.order_state import IN_DOUBT, OrderState
 from routing.patience import outage_pause
@@ -24,6 +26,8 @@ from routing.sender import Sender
 MOST_THREADS = 200
 # A call that has not left when this part of its lease is over does not leave any more.
 SENDABLE_PART_OF_LEASE = 0.5
+# What must not be sent any more is found at the latest after so long; before that, when its turn to be sent comes.
+SWEEP_SECONDS = 0.5
 # What could not be written because the database was away is written as soon as it is back.
 WRITE_TRIES = 200
 
@@ -34,6 +38,13 @@ class Admitted:
 
     exits: Collection[AccountKey]
     entries: Collection[AccountKey]
+
+
+class _Answer(NamedTuple):
+    """What became of the call for an order as it was claimed."""
+
+    order: LedgerOrder
+    write: OrderWrite
 
 
 class Dispatcher:
@@ -67,6 +78,9 @@ class Dispatcher:
         self._woken = threading.Event()
         self._lock = threading.Lock()
         self._in_hand: dict[int, LedgerOrder] = {}
+        self._sweep_at = float("-inf")
+        self._swept = False
+        self._answers: GroupCommit[_Answer, LedgerOrder] = GroupCommit(self._write_answers)
         self._size = min(MOST_THREADS, max(8, 3 * len(connectors)))
         self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="send")
         self._threads: list[threading.Thread] = []
@@ -96,7 +110,8 @@ class Dispatcher:
             time.sleep(0.02)
         for order in self._held():
             change = Change(state=OrderState.UNRESOLVED, cause="STOPPED_WHILE_SENDING", actor=self._ledger.worker)
-            self._write_once(order, change)
+            # On its own: the answer may come at the same time, and whichever is first is written.
+            self._ledger.write(order.id, change, connector_row, only_from=IN_DOUBT)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def wake(self) -> None:
@@ -129,26 +144,37 @@ class Dispatcher:
                 self._logger.exception("A round of the dispatcher failed", extra={"event": "round_failed"})
                 busy = False
             if not busy:
-                self._woken.wait(self._poll_interval)
+                self._woken.wait(self._poll_interval if self._swept else min(self._poll_interval, SWEEP_SECONDS))
 
     def _round(self) -> bool:
         admitted = self._admitted()
-        free = self._size - len(self._held())
+        held = self._held()
         # Counted from before the claim, as the lease is: this process may be stopped right behind its commit.
         sendable = self._sendable()
-        # A third of the threads is kept for exits.
-        claimed, _ = self._ledger.claim_entries(
-            admitted.entries, connector_row, limit=max(0, free - self._size // 3), lease=self._lease
-        )
+        claimed, given_up = self._claim_entries(admitted.entries, held)
         for order in claimed:
             self._hand_over(order, sendable, partial(self._send_entry, order))
-        exits = self._ledger.exits_due(admitted.exits, limit=max(0, free - len(claimed)))
+        exits = self._ledger.exits_due(admitted.exits, limit=max(0, self._size - len(held) - len(claimed)))
         for order in exits:
             sendable = self._sendable()
             taken = self._ledger.claim_exit(order, connector_row, lease=self._lease)
             if taken is not None and taken.order.state is OrderState.SENDING:
                 self._hand_over(taken.order, sendable, partial(self._send_exit, taken))
-        return bool(claimed or exits)
+        return bool(claimed or given_up or exits)
+
+    def _claim_entries(
+        self, admitted: Collection[AccountKey], held: Collection[LedgerOrder]
+    ) -> tuple[list[LedgerOrder], list[LedgerOrder]]:
+        """Return what was claimed and what was given up. Accounts with an entry on its way need no look."""
+        entering = {order.account for order in held if order.purpose is Purpose.ENTRY}
+        accounts = [account for account in admitted if account not in entering]
+        limit = self._room(len(held))
+        self._swept = time.monotonic() >= self._sweep_at
+        if self._swept:
+            self._sweep_at = time.monotonic() + SWEEP_SECONDS
+        elif not accounts or limit == 0:
+            return [], []
+        return self._ledger.claim_entries(accounts, connector_row, limit=limit, lease=self._lease, sweep=self._swept)
 
     def _sendable(self) -> float:
         """Until when what is claimed from now on may leave, in seconds of ``time.monotonic``."""
@@ -192,7 +218,10 @@ class Dispatcher:
         if change.state in {OrderState.PLANNED, OrderState.NOT_SENT}:
             # Where others took the leg for lost meanwhile, what they find out counts.
             only_from = frozenset({OrderState.SENDING})
-        written = self._ledger.write(order.id, change, connector_row, only_from=only_from, replace_after=delay)
+        write = OrderWrite(
+            order_id=order.id, change=change, only_from=only_from, attempt=order.attempts, replace_after=delay
+        )
+        written = self._answers.submit((order.id, order.attempts), _Answer(order, write))
         if written is not None:
             self._logger.info(
                 "Order %s of %s is %s: %s",
@@ -203,6 +232,34 @@ class Dispatcher:
                 extra={"event": "order_written", "trade_id": written.trade_id, "order_id": written.id},
             )
             self._settled(written)
+
+    def _write_answers(self, answers: dict[Hashable, _Answer]) -> dict[Hashable, LedgerOrder]:
+        """Write what came in together, and claim the accounts' next entries with it: each waited for just this."""
+        writes = [answer.write for answer in answers.values()]
+        entered = {answer.order.account for answer in answers.values() if answer.order.purpose is Purpose.ENTRY}
+        sendable = self._sendable()
+        try:
+            written = self._ledger.write_all(writes, connector_row, then=self._next_entries(entered, len(answers)))
+        except StatementRefused:
+            # Answers come before anything new.
+            written = self._ledger.write_all(writes, connector_row)
+        for order in written.claimed:
+            self._hand_over(order, sendable, partial(self._send_entry, order))
+        found = {key: written.orders.get(answer.order.id) for key, answer in answers.items()}
+        return {key: order for key, order in found.items() if order is not None}
+
+    def _next_entries(self, accounts: Collection[AccountKey], answered: int) -> NextEntries | None:
+        """Return what to claim behind the answers of so many calls, None for nothing."""
+        # The threads of those calls are free in a moment.
+        limit = self._room(len(self._held()) - answered)
+        if self._stopping.is_set() or not accounts or limit <= 0:
+            return None
+        admitted = set(self._admitted().entries)
+        return NextEntries(accounts=tuple(sorted(admitted.intersection(accounts))), limit=limit, lease=self._lease)
+
+    def _room(self, held: int) -> int:
+        """Return for how many more entries there are threads, a third of which is kept for exits."""
+        return max(0, self._size - held - self._size // 3)
 
     def _renew(self) -> None:
         while not self._stopping.wait(self._lease / 4):

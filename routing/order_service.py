@@ -22,6 +22,7 @@ from routing.dispatcher import Admitted, Dispatcher
 from routing.facts import Seen
 from routing.follower import Follower
 from routing.halt_runner import HaltRunner
+from routing.interpreter import take_short_turns
 from routing.leader_loop import Leads
 from routing.order_desk import OrderDesk
 from routing.patience import outage_pause
@@ -101,6 +102,8 @@ class OrderService:
         if self._thread is not None:
             return
         self._leads = leadership
+        # A thread that decides would else keep the interpreter for milliseconds from those that send.
+        take_short_turns()
         self._dispatcher.start()
         self._thread = threading.Thread(target=self._run, name="order-service", daemon=True)
         self._thread.start()

@@ -74,74 +74,63 @@ SELECT set_config('idle_in_transaction_session_timeout', '2000', true), pg_advis
 -- name: close_gate
 SELECT pg_advisory_xact_lock(705419230119)
 
--- name: give_up_entries
--- Entries that must not be sent any more: halted, paused, too old, or of a trade that is being closed already. Every
--- entry that was looked at comes back, given up or not; one that another holds just now is for the next look.
-WITH looked_at AS (
-    SELECT o.id, CASE
-               WHEN EXISTS (
-                   SELECT FROM trading_halts h
-                   WHERE h.released_at IS NULL AND (h.firm_code IS NULL OR h.firm_code = o.firm_code)
-                     AND (h.program_id IS NULL OR h.program_id = o.program_id)) THEN 'TRADING_HALTED'
-               WHEN EXISTS (
-                   SELECT FROM account_flags f
-                   WHERE f.firm_code = o.firm_code AND f.program_id = o.program_id
-                     AND f.name IN ('paused', 'halted', 'reduce_only') AND f.value NOT IN ('false', 'null')
-               ) THEN 'ACCOUNT_PAUSED'
-               WHEN EXISTS (
-                   SELECT FROM execution_orders x
-                   WHERE x.trade_id = o.trade_id AND x.firm_code = o.firm_code AND x.program_id = o.program_id
-                     AND x.purpose = 'EXIT') THEN 'TRADE_CLOSED'
-               WHEN o.expires_at <= clock_timestamp() AND EXISTS (
-                   SELECT FROM execution_orders x
-                   WHERE x.firm_code = o.firm_code AND x.program_id = o.program_id AND x.state = 'UNRESOLVED'
-               ) THEN 'ACCOUNT_UNRESOLVED'
-               WHEN o.expires_at <= clock_timestamp() THEN 'SIGNAL_EXPIRED'
-           END AS cause
-    FROM execution_orders o
-    WHERE o.state = 'PLANNED' AND o.purpose = 'ENTRY'
-    FOR UPDATE OF o SKIP LOCKED
-), given_up AS (
-    UPDATE execution_orders o
-    SET state = 'NOT_SENT', cause = l.cause, actor = %(actor)s
-    FROM looked_at l
-    WHERE o.id = l.id AND l.cause IS NOT NULL
-    RETURNING o.*
-)
-SELECT l.id AS looked_at, g.* FROM looked_at l LEFT JOIN given_up g ON g.id = l.id
-
 -- name: give_up_exits
 UPDATE execution_orders
 SET state = 'NOT_SENT', cause = 'SIGNAL_EXPIRED', actor = %(actor)s
 WHERE state = 'PLANNED' AND purpose = 'EXIT' AND expires_at <= clock_timestamp()
 RETURNING *
 
--- name: claim_entries
--- One entry an account at a time, the oldest; while one is on its way or unresolved, the others wait. Only of those that
--- were looked at in this transaction: one that came back since then may be halted.
-WITH due AS (
-    SELECT o.id
-    FROM execution_orders o
-    WHERE o.state = 'PLANNED' AND o.purpose = 'ENTRY' AND o.due_at <= now() AND o.id = ANY(%(looked_at)s::bigint[])
-      AND (o.firm_code, o.program_id) IN (
-          SELECT firm_code, program_id
-          FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id))
-      AND NOT EXISTS (
-          SELECT FROM execution_orders x
-          WHERE x.firm_code = o.firm_code AND x.program_id = o.program_id AND x.purpose = 'ENTRY'
-            AND (x.state IN ('SENDING', 'UNRESOLVED') OR (x.state = 'PLANNED' AND x.id < o.id)))
-    ORDER BY o.id
-    LIMIT %(limit)s
-    FOR UPDATE OF o SKIP LOCKED
-)
+-- name: give_up_entries
+-- Wherever they wait. One that another holds just now is for the next look.
 UPDATE execution_orders o
-SET state = 'SENDING', worker = %(worker)s, lease_until = now() + make_interval(secs => %(lease)s),
-    attempts = o.attempts + 1, sent_at = clock_timestamp(), cause = 'CLAIMED', actor = %(worker)s
-FROM due
-WHERE o.id = due.id
+SET state = 'NOT_SENT', cause = l.cause, actor = %(actor)s
+FROM (
+    SELECT o.id, e.cause
+    FROM execution_orders o
+    CROSS JOIN LATERAL entry_obstacle(o.firm_code, o.program_id, o.trade_id, o.expires_at) e
+    WHERE o.state = 'PLANNED' AND o.purpose = 'ENTRY' AND e.cause IS NOT NULL
+    FOR UPDATE OF o SKIP LOCKED) l
+WHERE o.id = l.id
 RETURNING o.*
 
--- name: exits_due
+-- name: claim_entries (prepared)
+-- One entry an account at a time, the oldest; while one is on its way or unresolved, the others wait. One that must not
+-- be sent any more is given up instead. One that another holds just now, or has just claimed, is for the next look.
+WITH next AS MATERIALIZED (
+    SELECT n.id
+    FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id)
+    CROSS JOIN LATERAL (
+        SELECT o.id, o.due_at
+        FROM execution_orders o
+        WHERE o.firm_code = k.firm_code AND o.program_id = k.program_id AND o.state = 'PLANNED' AND o.purpose = 'ENTRY'
+        ORDER BY o.id
+        LIMIT 1) n
+    WHERE n.due_at <= now() AND NOT EXISTS (
+        SELECT FROM execution_orders x
+        WHERE x.firm_code = k.firm_code AND x.program_id = k.program_id AND x.purpose = 'ENTRY'
+          AND x.state IN ('SENDING', 'UNRESOLVED'))
+    ORDER BY n.id
+    LIMIT %(limit)s::bigint
+), held AS MATERIALIZED (
+    -- By its id alone, and looked at once it is locked: a search for what is planned goes through all that waits.
+    SELECT o.id, o.state, o.due_at, o.firm_code, o.program_id, o.trade_id, o.expires_at
+    FROM execution_orders o
+    WHERE o.id = ANY(ARRAY(SELECT id FROM next))
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE execution_orders o
+SET state = CASE WHEN e.cause IS NULL THEN 'SENDING' ELSE 'NOT_SENT' END,
+    worker = CASE WHEN e.cause IS NULL THEN %(worker)s END,
+    lease_until = CASE WHEN e.cause IS NULL THEN now() + make_interval(secs => %(lease)s) END,
+    attempts = o.attempts + CASE WHEN e.cause IS NULL THEN 1 ELSE 0 END,
+    sent_at = CASE WHEN e.cause IS NULL THEN clock_timestamp() ELSE o.sent_at END,
+    cause = COALESCE(e.cause, 'CLAIMED'), actor = %(worker)s
+FROM held
+CROSS JOIN LATERAL entry_obstacle(held.firm_code, held.program_id, held.trade_id, held.expires_at) e
+WHERE o.id = held.id AND held.state = 'PLANNED' AND held.due_at <= now()
+RETURNING o.*
+
+-- name: exits_due (prepared)
 -- Exits whose turn it is: one an account and symbol at a time, the oldest, once nothing of the trade is in doubt and its
 -- entry is sent or given up: what was not sent cannot be closed. One that has to wait for its trade holds up no other.
 SELECT DISTINCT ON (o.firm_code, o.program_id, o.symbol) o.*
@@ -212,18 +201,23 @@ SELECT * FROM execution_orders WHERE id = %(order_id)s
 -- name: lock_order
 SELECT * FROM execution_orders WHERE id = %(order_id)s FOR UPDATE
 
--- name: write_order
-UPDATE execution_orders
-SET state = %(state)s, filled = %(filled)s, not_held = %(not_held)s,
-    average_price = COALESCE(%(average_price)s, average_price),
-    venue_order_id = COALESCE(%(venue_order_id)s, venue_order_id), worker = NULL, lease_until = NULL,
-    due_at = CASE WHEN %(delay)s::double precision IS NULL THEN due_at
-                  ELSE clock_timestamp() + make_interval(secs => %(delay)s) END,
-    quantity = CASE WHEN %(state)s = 'PLANNED' AND purpose = 'EXIT' THEN NULL ELSE quantity END,
-    sent_at = CASE WHEN %(state)s IN ('PLANNED', 'NOT_SENT') AND state = 'SENDING' THEN NULL ELSE sent_at END,
-    cause = %(cause)s, actor = %(actor)s, answer = %(answer)s
-WHERE id = %(order_id)s
-RETURNING *
+-- name: lock_orders (prepared)
+SELECT id, state, filled, not_held, attempts FROM execution_orders WHERE id = ANY(%(order_ids)s) ORDER BY id FOR UPDATE
+
+-- name: write_orders (prepared)
+UPDATE execution_orders o
+SET state = c.state, filled = c.filled, not_held = c.not_held,
+    average_price = COALESCE(c.average_price, o.average_price),
+    venue_order_id = COALESCE(c.venue_order_id, o.venue_order_id), worker = NULL, lease_until = NULL,
+    due_at = CASE WHEN c.delay IS NULL THEN o.due_at ELSE clock_timestamp() + make_interval(secs => c.delay) END,
+    quantity = CASE WHEN c.state = 'PLANNED' AND o.purpose = 'EXIT' THEN NULL ELSE o.quantity END,
+    sent_at = CASE WHEN c.state IN ('PLANNED', 'NOT_SENT') AND o.state = 'SENDING' THEN NULL ELSE o.sent_at END,
+    cause = c.cause, actor = c.actor, answer = c.answer
+FROM json_to_recordset(%(changes)s::json) AS c (
+    id BIGINT, state TEXT, filled NUMERIC, not_held NUMERIC, average_price NUMERIC, venue_order_id TEXT,
+    delay DOUBLE PRECISION, cause TEXT, actor TEXT, answer JSONB)
+WHERE o.id = c.id
+RETURNING o.*
 
 -- name: close_entries
 -- What was closed of a trade on an account goes to its entries, the oldest first.
@@ -241,19 +235,22 @@ FROM entries e
 WHERE o.id = e.id AND %(quantity)s::numeric > e.before
 RETURNING o.*
 
--- name: write_connector_row
--- The documents' row of this account in the task's log says what the ledger says.
+-- name: write_connector_rows (prepared)
+-- The documents' rows of these accounts in the task's log say what the ledger says. The whole row is written anew each
+-- time, so what is known of several accounts goes together.
 UPDATE execution_logs l
-SET response_body = jsonb_set(
-        jsonb_set(l.response_body, '{connector_results}', (
+SET response_body = l.response_body || jsonb_build_object(
+        'connector_results', (
             SELECT jsonb_agg(
-                CASE WHEN row ->> 'firm_code' = %(firm_code)s AND (row ->> 'program_id')::integer = %(program_id)s
-                     THEN (row - ARRAY['reason', 'message', 'order_id', 'details']) || %(changes)s::jsonb ELSE row END
+                CASE WHEN c.changes IS NULL THEN row
+                     ELSE (row - ARRAY['reason', 'message', 'order_id', 'details']) || c.changes END
                 ORDER BY place)
-            FROM jsonb_array_elements(l.response_body -> 'connector_results') WITH ORDINALITY AS r (row, place))),
-        '{routed}', to_jsonb((l.response_body ->> 'routed')::boolean OR %(changes)s::jsonb ->> 'status' = 'SUCCESS'))
+            FROM jsonb_array_elements(l.response_body -> 'connector_results') WITH ORDINALITY AS r (row, place)
+            LEFT JOIN jsonb_to_recordset(%(changes)s::jsonb) AS c (firm_code TEXT, program_id INTEGER, changes JSONB)
+              ON c.firm_code = row ->> 'firm_code' AND c.program_id = (row ->> 'program_id')::integer),
+        'routed', (l.response_body ->> 'routed')::boolean OR %(routed)s)
 WHERE l.task_id = %(task_id)s AND l.status = 'SUCCESS'
-RETURNING l.id, pg_notify('router_events', %(event)s)
+RETURNING l.id, (SELECT count(pg_notify('router_events', event)) FROM unnest(%(events)s::text[]) AS e (event)) AS told
 
 -- name: renew_order_leases
 UPDATE execution_orders

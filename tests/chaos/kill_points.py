@@ -114,7 +114,7 @@ def _wrap_database(points: Points) -> None:
 def label_of(said: Said) -> str | None:
     """Return what a transaction did for orders, None where that is nothing."""
     rows = {name: found for name, _, found in said}
-    if rows.get("write_order"):
+    if rows.get("write_orders"):
         return _written(rows)
     for name, words in WORDS:
         if rows.get(name):
@@ -122,8 +122,10 @@ def label_of(said: Said) -> str | None:
     if rows.get("claim_exit"):
         sending = [row for row in rows["claim_exit"] if row["state"] == "SENDING"]
         return "exit claimed" if sending else "exit found nothing"
-    given_up = [row for row in rows.get("give_up_entries", ()) if row["id"] is not None]
-    return "entry given up" if given_up else None
+    states = {row["state"] for name in ("claim_entries", "give_up_entries") for row in rows.get(name, ())}
+    if "SENDING" in states:
+        return "entry claimed"
+    return "entry given up" if states else None
 
 
 # What a transaction is called by the first of its statements that found or changed something.
@@ -131,7 +133,6 @@ WORDS = (
     ("plan_orders", "decision with legs"),
     ("record_results", "decision"),
     ("claim_tasks", "task claimed"),
-    ("claim_entries", "entry claimed"),
     ("give_up_exits", "exit given up"),
     ("take_over_lost", "lost leg taken over"),
     ("set_halt", "halt"),
@@ -142,9 +143,10 @@ WORDS = (
 
 
 def _written(rows: dict[str, list[dict[str, Any]]]) -> str:
-    row = rows["write_order"][0]
+    row = rows["write_orders"][0]
     replaced = " and replaced" if "next_leg" in rows else ""
-    return f"{row['purpose']} {row['state']}{replaced}"
+    claimed = " and next claimed" if any(row["state"] == "SENDING" for row in rows.get("claim_entries", ())) else ""
+    return f"{row['purpose']} {row['state']}{replaced}{claimed}"
 
 
 def _wrap_http(points: Points) -> None:
