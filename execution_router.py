@@ -118,15 +118,8 @@ class ExecutionRouter:
         if self._orders is not None:
             self._orders.stop(max(0.5, deadline - time.monotonic()))
 
-    def wake(self) -> None:
-        """Look for tasks and planned orders now instead of at the next poll."""
-        if self._worker is not None:
-            self._worker.wake()
-        if self._orders is not None:
-            self._orders.wake()
-
-    def heard(self, event: str) -> None:
-        """Look for what an event may have made due: no task where it is of an order, and of those there are many."""
+    def wake(self, event: str = "") -> None:
+        """Look for tasks and planned orders now. ``event``: why; one of an order makes no task due."""
         if self._worker is not None and not is_of_order(event):
             self._worker.wake()
         if self._orders is not None:
@@ -271,7 +264,7 @@ def main() -> int:
 
     def on_event(text: str) -> None:
         if not heard_of_account(tracker, text):
-            router.heard(text)
+            router.wake(text)
 
     def on_connect() -> None:
         tracker.forget()

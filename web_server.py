@@ -225,7 +225,7 @@ class Service:
 
     def _on_event(self, feed: LiveFeed, event: str) -> None:
         if self.settings.router_enabled and not is_of_account(event):
-            self.router.heard(event)
+            self.router.wake(event)
         feed.deliver(event)
         self._changes.heard(event)
 

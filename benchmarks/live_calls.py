@@ -18,8 +18,7 @@ from benchmarks.stage import BrokenInvariant, Stage, Tables
 from benchmarks.tables import DEMANDS, demand_row, latencies, ms, percent, spread
 from tests.brokers.plain import KEY, TOKEN
 from tests.live import API_TOKEN, CONSENT, WEBHOOK_SECRET, live_entry
-from tests.processes import Web, wait_until, web_process
-from tests.templates import EXAMPLE
+from tests.processes import REPOSITORY, Web, wait_until, web_process
 
 LEAST_OF_IDEAL = 0.9
 MOST_DELAY_MS = 100.0
@@ -130,7 +129,8 @@ def _order(account: str, number: int) -> bytes:
 def _environment(venue: Venue, folder: Path) -> dict[str, str]:
     """Return what arms every account of the venue, all behind one login."""
     template = folder / "venue.json"
-    template.write_text(json.dumps(EXAMPLE), encoding="utf-8")
+    documented = (REPOSITORY / "docs" / "venue_templates.md").read_text(encoding="utf-8")
+    template.write_text(documented.partition("```json\n")[2].partition("```")[0], encoding="utf-8")
     environ = {
         "EXECUTION_DRY_RUN": "false",
         "WEBHOOK_SECRET": WEBHOOK_SECRET,

@@ -13,28 +13,20 @@ from decimal import Decimal
 from functools import cache
 from http.cookiejar import CookieJar
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
-from connectors.deadline import check_deadline
+from connectors.http_connection import HttpConnection, RawAnswer
 from connectors.venue import NotSent, Unclear
 from domain.json_text import json_text
 
 # A request that would have to wait longer for its turn is given back, so that whoever sends it can decide anew.
 LONGEST_WAIT_SECONDS = 5.0
 MOST_TEXT = 500
-# Raised before the first byte of the request has left.
-_BEFORE_SENDING = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-    httpx.InvalidURL,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +93,10 @@ class HttpCalls:
         self._limit = limit
         self._pause_after_429 = pause_after_429
         self._base_url = base_url
-        self._timeout = httpx.Timeout(timeout, connect=min(timeout, 5.0))
+        self._timeout = timeout
         self._cookies = CookieJar()
         self._lock = threading.Lock()
-        self._idle: list[httpx.Client] = []
+        self._idle: list[HttpConnection] = []
         self._closed = False
 
     def call(
@@ -130,14 +122,14 @@ class HttpCalls:
         if json_body is not None:
             content = json_text(json_body).encode()
             given.setdefault("Content-Type", "application/json")
+        target = path if params is None else f"{path}?{urlencode(_texts(params))}"
         try:
-            with self._client() as client:
-                check_deadline()
-                answer = client.request(method, path, content=content, params=params, headers=given)
-        except _BEFORE_SENDING as error:
-            raise NotSent(f"{method} {path}: {type(error).__name__}: {error}") from error
-        except httpx.HTTPError as error:
-            raise Unclear(f"{method} {path}: {type(error).__name__}: {error}") from error
+            with self._connection() as connection:
+                answer = connection.exchange(method, target, given, content)
+        except NotSent as error:
+            raise NotSent(f"{method} {path}: {error}", final=error.final) from error
+        except Unclear as error:
+            raise Unclear(f"{method} {path}: {error}") from error
         return self._read(method, path, answer, governing)
 
     def close(self) -> None:
@@ -145,46 +137,32 @@ class HttpCalls:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-        for client in idle:
-            client.close()
+        for connection in idle:
+            connection.close()
 
     @contextmanager
-    def _client(self) -> Iterator[httpx.Client]:
-        """Give a client with one connection to one call; the last one used first, so that few stay open.
-
-        A client that many share looks through all of its connections at each call, under a lock that all wait for.
-        Raises NotSent after ``close``.
-        """
+    def _connection(self) -> Iterator[HttpConnection]:
+        """Give a connection to one call: the last one used, so that few stay open. Raises NotSent after ``close``."""
         with self._lock:
             if self._closed:
                 raise NotSent("the connections to the venue are closed, because this process ends")
-            client = self._idle.pop() if self._idle else None
-        client = self._opened() if client is None else client
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = HttpConnection(
+                self._base_url, timeout=self._timeout, certificates=_certificates(), cookies=self._cookies
+            )
         try:
-            yield client
+            yield connection
         finally:
             with self._lock:
                 keep = not self._closed
                 if keep:
-                    self._idle.append(client)
+                    self._idle.append(connection)
             if not keep:
-                client.close()
+                connection.close()
 
-    def _opened(self) -> httpx.Client:
-        # Never a proxy or certificate from the environment by accident, never a redirect: an order goes where it goes.
-        return httpx.Client(
-            base_url=self._base_url,
-            timeout=self._timeout,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30.0),
-            follow_redirects=False,
-            trust_env=False,
-            verify=_certificates(),
-            # One jar for all: whoever balances a venue's load by a cookie sees one session.
-            cookies=self._cookies,
-        )
-
-    def _read(self, method: str, path: str, answer: httpx.Response, limit: RateLimit | None) -> Reply:
-        status = answer.status_code
+    def _read(self, method: str, path: str, answer: RawAnswer, limit: RateLimit | None) -> Reply:
+        status = answer.status
         if status == 429:
             pause = _retry_after(answer.headers.get("Retry-After"), self._pause_after_429)
             if limit is not None:
@@ -200,6 +178,10 @@ class HttpCalls:
         if status >= 500:
             raise Unclear(f"{method} {path}: HTTP {status}", {"status": status, "body": body})
         return Reply(status=status, body=body, headers=answer.headers)
+
+
+def _texts(params: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in params.items()}
 
 
 @cache

@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
-from database.connection import Row, Transaction
+from database.connection import Transaction
 from database.order_rows import order_of
 from database.queue import event_text
 from domain.json_text import json_text
 from domain.ledger import LedgerOrder, Purpose, client_order_id
-from domain.order_state import FINAL, OrderState, may_follow
+from domain.order_state import FINAL, OrderState
 
 ORDER_CHANGED = "order"
 RowChanges = Callable[[LedgerOrder, str | None], Mapping[str, Any]]
@@ -61,27 +61,27 @@ class OrderWriter:
     row_changes: RowChanges
 
     def write(self, transaction: Transaction, writes: Sequence[OrderWrite]) -> dict[int, LedgerOrder]:
-        """Write what became of legs; return those that went on, by id.
+        """Write what became of legs, where that may be written; return the legs that went on, by id.
 
         Of two writes for one leg at most one may be allowed: name their attempts.
         """
         numbers = list({write.order_id for write in writes})
-        before = {row["id"]: row for row in transaction.rows("lock_orders", order_ids=numbers)}
-        known = [write for write in writes if write.order_id in before]
-        wanted = {write.order_id: write for write in known if _may(before[write.order_id], write)}
-        changes = [_row_of(write, before[number]) for number, write in wanted.items()]
-        rows = transaction.rows("write_orders", changes=json_text(changes)) if changes else []
-        written = {row["id"]: order_of(row) for row in sorted(rows, key=lambda row: int(row["id"]))}
-        for number, after in written.items():
+        changes = json_text([_row_of(write) for write in writes])
+        rows = transaction.rows("write_orders", order_ids=numbers, changes=changes)
+        asked = {(write.order_id, write.attempt): write for write in writes}
+        told: list[tuple[LedgerOrder, str | None]] = []
+        for row in sorted(rows, key=lambda row: int(row["id"])):
+            after = order_of(row)
+            write = asked.get((after.id, after.attempts)) or asked[after.id, None]
             if after.purpose is Purpose.EXIT:
-                closed = after.filled + after.not_held - before[number]["filled"] - before[number]["not_held"]
+                closed = after.filled + after.not_held - row["filled_before"] - row["not_held_before"]
                 if closed > 0:
                     close_entries(transaction, after, closed, cause=f"CLOSED_BY_ORDER {after.id}", actor=self.worker)
-            delay = wanted[number].replace_after
-            if delay is not None and after.state in FINAL and after.state is not OrderState.FILLED:
-                self._next_leg(transaction, after, delay)
-        self.tell(transaction, [(after, wanted[number].change.message) for number, after in written.items()])
-        return written
+            if write.replace_after is not None and after.state in FINAL and after.state is not OrderState.FILLED:
+                self._next_leg(transaction, after, write.replace_after)
+            told.append((after, write.change.message))
+        self.tell(transaction, told)
+        return {after.id: after for after, _ in told}
 
     def tell(self, transaction: Transaction, told: Iterable[tuple[LedgerOrder, str | None]]) -> None:
         """Let the logs say what the ledger says, and tell listeners; each leg with what there is to say of it.
@@ -123,13 +123,14 @@ def close_entries(transaction: Transaction, order: LedgerOrder, quantity: Decima
     )
 
 
-def _row_of(write: OrderWrite, before: Row) -> dict[str, Any]:
+def _row_of(write: OrderWrite) -> dict[str, Any]:
     change = write.change
     values = {entry.name: getattr(change, entry.name) for entry in fields(change) if entry.name != "message"}
     return {
         **values,
         "id": write.order_id,
-        "filled": max(change.filled, before["filled"]),
+        "only_from": None if write.only_from is None else sorted(map(str, write.only_from)),
+        "attempt": write.attempt,
         "answer": None if change.answer is None else dict(change.answer),
     }
 
@@ -147,13 +148,3 @@ def _event(order: LedgerOrder, changes: Mapping[str, Any]) -> str:
             **order.account._asdict(),
         }
     )
-
-
-def _may(before: Row, write: OrderWrite) -> bool:
-    now, change = OrderState(before["state"]), write.change
-    if write.only_from is not None and now not in write.only_from:
-        return False
-    if write.attempt is not None and write.attempt != before["attempts"]:
-        return False
-    # More of a partial fill is no change of state.
-    return may_follow(now, change.state) or (now is change.state and change.filled > before["filled"])

@@ -64,8 +64,3 @@ ALLOWED: Mapping[OrderState, frozenset[OrderState]] = MappingProxyType(
 FINAL = frozenset(state for state, following in ALLOWED.items() if not following)
 # The venue may have the order, and nobody knows.
 IN_DOUBT = frozenset({OrderState.SENDING, OrderState.UNRESOLVED})
-
-
-def may_follow(now: OrderState, then: OrderState) -> bool:
-    """Return whether a leg may change from ``now`` to ``then``."""
-    return then in ALLOWED[now]

@@ -201,23 +201,33 @@ SELECT * FROM execution_orders WHERE id = %(order_id)s
 -- name: lock_order
 SELECT * FROM execution_orders WHERE id = %(order_id)s FOR UPDATE
 
--- name: lock_orders (prepared)
-SELECT id, state, filled, not_held, attempts FROM execution_orders WHERE id = ANY(%(order_ids)s) ORDER BY id FOR UPDATE
-
 -- name: write_orders (prepared)
+-- What may be written is: the leg is still in one of the states, and the attempt the last one, that a change names; and its
+-- state may follow, or more is filled of it. Locked in one order, so that two who write never wait for each other.
+WITH before AS MATERIALIZED (
+    SELECT o.id, o.state, o.filled, o.not_held, o.attempts
+    FROM execution_orders o
+    WHERE o.id = ANY(%(order_ids)s::bigint[])
+    ORDER BY o.id
+    FOR UPDATE
+)
 UPDATE execution_orders o
-SET state = c.state, filled = c.filled, not_held = c.not_held,
+SET state = c.state, filled = GREATEST(c.filled, b.filled), not_held = c.not_held,
     average_price = COALESCE(c.average_price, o.average_price),
     venue_order_id = COALESCE(c.venue_order_id, o.venue_order_id), worker = NULL, lease_until = NULL,
     due_at = CASE WHEN c.delay IS NULL THEN o.due_at ELSE clock_timestamp() + make_interval(secs => c.delay) END,
     quantity = CASE WHEN c.state = 'PLANNED' AND o.purpose = 'EXIT' THEN NULL ELSE o.quantity END,
     sent_at = CASE WHEN c.state IN ('PLANNED', 'NOT_SENT') AND o.state = 'SENDING' THEN NULL ELSE o.sent_at END,
     cause = c.cause, actor = c.actor, answer = c.answer
-FROM json_to_recordset(%(changes)s::json) AS c (
-    id BIGINT, state TEXT, filled NUMERIC, not_held NUMERIC, average_price NUMERIC, venue_order_id TEXT,
-    delay DOUBLE PRECISION, cause TEXT, actor TEXT, answer JSONB)
-WHERE o.id = c.id
-RETURNING o.*
+FROM before b
+JOIN json_to_recordset(%(changes)s::json) AS c (
+    id BIGINT, only_from TEXT[], attempt INTEGER, state TEXT, filled NUMERIC, not_held NUMERIC, average_price NUMERIC,
+    venue_order_id TEXT, delay DOUBLE PRECISION, cause TEXT, actor TEXT, answer JSONB) USING (id)
+WHERE o.id = b.id AND (c.only_from IS NULL OR b.state = ANY(c.only_from))
+  AND (c.attempt IS NULL OR b.attempts = c.attempt)
+  AND (EXISTS (SELECT FROM order_transitions t WHERE t.from_state = b.state AND t.to_state = c.state)
+       OR (b.state = c.state AND c.filled > b.filled))
+RETURNING o.*, b.filled AS filled_before, b.not_held AS not_held_before
 
 -- name: close_entries
 -- What was closed of a trade on an account goes to its entries, the oldest first.

@@ -16,9 +16,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-import httpx
-
 from connectors.deadline import _deadline
+from connectors.http_connection import HttpConnection
 from database.connection import Transaction
 from database.driver import ServerConnection
 from routing.follower import Follower
@@ -150,26 +149,31 @@ def _written(rows: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def _wrap_http(points: Points) -> None:
-    send = httpx.Client.send
+    exchange, transmit = HttpConnection.exchange, HttpConnection._transmit
 
-    def traced(self: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
-        doer = "send" if _deadline.get() is not None else _doing.get()
-        name = f"{doer} {request.method} {request.url.path.removeprefix('/v1')}"
-
-        def trace(event: str, _: Any) -> None:
-            if event == "http11.send_request_headers.started":
-                points.reach(f"before {name}")
-            elif event == "http11.send_request_headers.complete" and request.method == "POST":
-                points.reach(f"inside {name}")
-            elif event == "http11.send_request_body.complete":
-                points.reach(f"written {name}")
-
-        request.extensions = {**request.extensions, "trace": trace}
-        answer = send(self, request, **options)
-        points.reach(f"answered {name}")
+    def exchanged(self: Any, method: str, target: str, headers: Any, body: bytes | None) -> Any:
+        answer = exchange(self, method, target, headers, body)
+        points.reach(f"answered {_name(method, target)}")
         return answer
 
-    httpx.Client.send = traced  # type: ignore[method-assign]
+    def transmitted(self: Any, connection: Any, request: bytes) -> None:
+        method, target, _ = request.split(b" ", 2)
+        name = _name(method.decode(), target.decode())
+        points.reach(f"before {name}")
+        head, gap, body = request.partition(b"\r\n\r\n")
+        transmit(self, connection, head + gap)
+        if body:
+            points.reach(f"inside {name}")
+            transmit(self, connection, body)
+        points.reach(f"written {name}")
+
+    HttpConnection.exchange = exchanged  # type: ignore[method-assign]
+    HttpConnection._transmit = transmitted  # type: ignore[method-assign]
+
+
+def _name(method: str, target: str) -> str:
+    doer = "send" if _deadline.get() is not None else _doing.get()
+    return f"{doer} {method} {target.partition('?')[0].removeprefix('/v1')}"
 
 
 def _name_doers() -> None:
