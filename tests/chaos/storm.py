@@ -35,6 +35,7 @@ class Kill:
 
 COMMITS = (
     *("decision with legs", "decision", "entry claimed", "exit claimed", "ENTRY ACCEPTED", "EXIT ACCEPTED"),
+    "ENTRY ACCEPTED and next claimed",
     *("ENTRY FILLED", "EXIT FILLED", "entry given up", "exit found nothing", "lost leg taken over", "ENTRY NOT_SENT"),
     "EXIT NOT_SENT and replaced",
 )

@@ -101,6 +101,24 @@ def test_an_answer_that_was_lost_is_unresolved_until_the_venue_is_asked(
     assert len(broker.book.entries("ACC1")) == 1
 
 
+def test_an_answer_is_on_record_although_the_next_claim_is_refused(
+    serve: Callable[..., Service], broker: TradovateServer, sql: Sql
+) -> None:
+    service = serve()
+    sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE check_violation; END'")
+    sql(
+        "CREATE TRIGGER refused BEFORE UPDATE ON execution_orders FOR EACH ROW"
+        " WHEN (NEW.trade_id = 'T2' AND NEW.state = 'SENDING') EXECUTE FUNCTION refuse()"
+    )
+    broker.misbehave(Fault.DELAY, "/order/placeo", seconds=0.5)
+    for trade in ("T1", "T2"):
+        service.post(live_entry(trade, contracts=1, stop_loss=16499.0))
+    service.until("T1", "SUCCESS")
+    sql("DROP TRIGGER refused ON execution_orders")
+    service.until("T2", "SUCCESS")
+    assert sql("SELECT 1 FROM execution_order_events WHERE to_state = 'UNRESOLVED'") == []
+
+
 def test_a_partial_exit_leaves_the_rest_open_and_protected(
     serve: Callable[..., Service], broker: TradovateServer
 ) -> None:
