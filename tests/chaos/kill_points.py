@@ -7,6 +7,7 @@ wrote; ``before send`` (connected, not a byte written), ``inside send`` (headers
 
 from __future__ import annotations
 
+import http.client
 import os
 import random
 import re
@@ -17,7 +18,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from connectors.deadline import _deadline
-from connectors.http_connection import HttpConnection
+from connectors.http_pool import HttpPool
 from database.connection import Transaction
 from database.driver import ServerConnection
 from routing.follower import Follower
@@ -36,6 +37,8 @@ LIKELY = (
 )
 
 _doing: ContextVar[str] = ContextVar("doing", default="other")
+# The moments of the request under way that are still to come.
+_moments: ContextVar[list[str] | None] = ContextVar("moments", default=None)
 
 
 class Points:
@@ -149,26 +152,30 @@ def _written(rows: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def _wrap_http(points: Points) -> None:
-    exchange, transmit = HttpConnection.exchange, HttpConnection._transmit
+    exchange, send = HttpPool.exchange, http.client.HTTPConnection.send
 
     def exchanged(self: Any, method: str, target: str, headers: Any, body: bytes | None) -> Any:
-        answer = exchange(self, method, target, headers, body)
-        points.reach(f"answered {_name(method, target)}")
+        name = _name(method, target)
+        # Head and body leave one after the other.
+        moments = ["before", "inside", "written"] if body else ["before", "written"]
+        token = _moments.set([f"{moment} {name}" for moment in moments])
+        try:
+            answer = exchange(self, method, target, headers, body)
+        finally:
+            _moments.reset(token)
+        points.reach(f"answered {name}")
         return answer
 
-    def transmitted(self: Any, connection: Any, request: bytes) -> None:
-        method, target, _ = request.split(b" ", 2)
-        name = _name(method.decode(), target.decode())
-        points.reach(f"before {name}")
-        head, gap, body = request.partition(b"\r\n\r\n")
-        transmit(self, connection, head + gap)
-        if body:
-            points.reach(f"inside {name}")
-            transmit(self, connection, body)
-        points.reach(f"written {name}")
+    def sent(self: Any, data: Any) -> None:
+        moments = _moments.get() or []
+        if moments and moments[0].startswith("before"):
+            points.reach(moments.pop(0))
+        send(self, data)
+        if moments:
+            points.reach(moments.pop(0))
 
-    HttpConnection.exchange = exchanged  # type: ignore[method-assign]
-    HttpConnection._transmit = transmitted  # type: ignore[method-assign]
+    HttpPool.exchange = exchanged  # type: ignore[method-assign]
+    http.client.HTTPConnection.send = sent  # type: ignore[method-assign]
 
 
 def _name(method: str, target: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import socket
 import threading
 import time
@@ -45,7 +46,7 @@ class Venue:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:
-            while request := connection.recv(65536):
+            while request := _request_from(connection):
                 self.requests.append(request)
                 answer = self.answers.pop(0)
                 if isinstance(answer, bytes):
@@ -53,6 +54,23 @@ class Venue:
                 else:
                     answer(connection)
                     return
+
+
+def _request_from(connection: socket.socket) -> bytes:
+    """Return a request's head and body, however they arrive; nothing where the connection ends before."""
+    read = b""
+    while b"\r\n\r\n" not in read or len(read) < _whole(read):
+        more = connection.recv(65536)
+        if not more:
+            return b""
+        read += more
+    return read
+
+
+def _whole(read: bytes) -> int:
+    head, gap, _ = read.partition(b"\r\n\r\n")
+    told = re.search(rb"Content-Length: ([0-9]+)", head)
+    return len(head + gap) + (int(told[1]) if told else 0)
 
 
 @pytest.fixture
@@ -83,7 +101,7 @@ def half(connection: socket.socket) -> None:
     connection.sendall(OK[:-4])
 
 
-def test_a_connection_is_kept_and_a_request_is_one_write(venue: Venue, calls: HttpCalls) -> None:
+def test_a_connection_is_kept_from_one_call_to_the_next(venue: Venue, calls: HttpCalls) -> None:
     venue.answers = [OK, OK]
     for _ in range(2):
         reply = calls.call("POST", "/orders", json_body={"qty": 1}, params={"live": True}, headers={"X-Key": "k"})
@@ -118,16 +136,20 @@ def test_what_cannot_leave_is_not_sent(venue: Venue, calls: HttpCalls) -> None:
     with pytest.raises(NotSent):
         calls.call("POST", "/orders", headers={"X-Key": "k\r\nX-Other: 1"})
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    for address in (nobody, "ftp://venue.example", "http://venue.example:port"):
-        unreachable = HttpCalls(address, timeout=0.5)
-        with pytest.raises(NotSent):
-            unreachable.call("POST", "/orders")
-        unreachable.close()
+        nobody = HttpCalls(f"http://127.0.0.1:{taken.getsockname()[1]}", timeout=0.5)
+    with pytest.raises(NotSent):
+        nobody.call("POST", "/orders")
+    nobody.close()
     calls.close()
     with pytest.raises(NotSent):
         calls.call("POST", "/orders", json_body={})
     assert venue.requests == []
+
+
+@pytest.mark.parametrize("address", ["ftp://venue.example", "http://venue.example:port", "venue.example", ""])
+def test_an_address_that_is_none_is_refused_before_anything_is_called(address: str) -> None:
+    with pytest.raises(ValueError, match="no address|parse"):
+        HttpCalls(address, timeout=0.5)
 
 
 def test_the_time_until_which_it_may_leave_is_looked_at_behind_the_connecting(venue: Venue, calls: HttpCalls) -> None:
