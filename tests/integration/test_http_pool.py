@@ -148,7 +148,7 @@ def test_what_cannot_leave_is_not_sent(venue: Venue, calls: HttpCalls) -> None:
 
 @pytest.mark.parametrize("address", ["ftp://venue.example", "http://venue.example:port", "venue.example", ""])
 def test_an_address_that_is_none_is_refused_before_anything_is_called(address: str) -> None:
-    with pytest.raises(ValueError, match="no address|parse"):
+    with pytest.raises(ValueError, match=r"no address|parse"):
         HttpCalls(address, timeout=0.5)
 
 
