@@ -19,7 +19,6 @@ from account_engine.account_change import is_of_account
 from alerts.service import AlertService
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
-from database.account_history import AccountHistory
 from database.announcer import Announcer
 from database.events import EventListener
 from database.logins import LoginRecord
@@ -34,7 +33,7 @@ from routing.interpreter import settle_heap, share_arenas
 from routing.tracked_accounts import tracked_accounts, tracker_of, utc_now
 from routing.what_if import WhatIf
 from web.access import is_trusted
-from web.accounts import account_routes
+from web.api_routes import api_routes
 from web.assets import Assets
 from web.banner import banner
 from web.changes import ChangeFeed
@@ -54,7 +53,6 @@ from web.intake import Intake
 from web.live import LiveFeed
 from web.live_doors import LiveDoors
 from web.login import login_routes
-from web.orders import order_routes
 from web.pages.site import RouterSide, page_routes
 from web.routes import install_routes
 from web.security_headers import SecurityHeaders
@@ -131,30 +129,23 @@ class Service:
         install_sessions(app, self._doorkeeper)
         install_routes(app, self.logger)
         app.register_blueprint(webhook_routes(self._intake, self.store, wake=self.router.wake))
-        app.register_blueprint(
-            account_routes(
-                self.settings,
-                tracker_of(self.states),
-                # A long history may take longer to read than a webhook may take to answer.
-                AccountHistory(self._pools.router),
-                names=self.settings.account_names(),
-                rules_of=tracker_of(self.states).rules_of,
-                clock=utc_now,
-                logger=self.logger,
-            )
-        )
-        app.register_blueprint(order_routes(self.settings, self._pools.desk, clock=utc_now, logger=self.logger))
+        tracker = tracker_of(self.states)
+        facts_of = WhatIf(self.settings, self.states, self._pools.pages, self.router.connectors).facts
+        for routes in api_routes(
+            self.settings, self._pools, tracker, facts_of=facts_of, clock=utc_now, logger=self.logger
+        ):
+            app.register_blueprint(routes)
         assets = Assets()
         app.register_blueprint(assets.routes())
         app.register_blueprint(
             page_routes(
                 self.settings,
                 self._pools,
-                tracker_of(self.states),
+                tracker,
                 self._changes,
                 assets=assets,
                 router=RouterSide(
-                    facts_of=WhatIf(self.settings, self.states, self._pools.pages, self.router.connectors).facts,
+                    facts_of=facts_of,
                     take=SignalTaker(self._intake, self.store, wake=self.router.wake).take,
                 ),
                 clock=utc_now,

@@ -9,9 +9,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, ValidationInfo, WithJsonSchema
 
-from domain.money import decimal_of, dollars_of
+from domain.money import MOST_DOLLARS, decimal_of, dollars_of
+from signals.json_forms import a_number
 from signals.problem import FieldProblem, InvalidSignal
 
 MOST_DAYS = 1000
@@ -27,6 +28,7 @@ DAILY = (
     "its result in dollars"
 )
 POSITIONS = f"a list of at most {MOST_POSITIONS} objects of printable text and finite numbers"
+NINJATRADER_WORDS = ["Connected", "Connecting", "ConnectionLost", "Disconnecting", "Disconnected"]
 CONNECTED = "true or false, or NinjaTrader's word: Connected, Connecting, ConnectionLost, Disconnecting or Disconnected"
 INNER = {"daily_pl": DAILY, "positions": POSITIONS}
 
@@ -156,7 +158,9 @@ def _connected(value: Any) -> bool:
     return connected
 
 
-Dollars = Annotated[Decimal, BeforeValidator(dollars_of)]
+Dollars = Annotated[
+    Decimal, BeforeValidator(dollars_of), a_number(minimum=-float(MOST_DOLLARS), maximum=float(MOST_DOLLARS))
+]
 Daily = Annotated[
     dict[Annotated[date, BeforeValidator(_day)], Dollars],
     Field(max_length=MOST_DAYS),
@@ -166,4 +170,8 @@ Positions = Annotated[
     list[Annotated[dict[str, Any], BeforeValidator(_position)]],
     Field(max_length=MOST_POSITIONS),
 ]
-Connected = Annotated[bool, BeforeValidator(_connected)]
+Connected = Annotated[
+    bool,
+    BeforeValidator(_connected),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "enum": NINJATRADER_WORDS}]}),
+]

@@ -89,12 +89,12 @@ class _Message(BaseModel):
         return {name: figure for name, figure in told.items() if figure is not None}
 
 
-class _NinjaTraderMessage(_Message):
+class NinjaTraderBody(_Message):
     at: AlertTime = Field(description="the time of the figures in Unix milliseconds")
     account: Words = Field(description="the account's name in NinjaTrader, at most 100 printable characters")
 
 
-class _StateMessage(_Message):
+class StateBody(_Message):
     day_pl: Dollars | None = Field(None, description=DOLLARS)
     total_pl: Dollars | None = Field(None, description=DOLLARS)
     drawdown: Dollars | None = Field(None, description=DOLLARS)
@@ -142,7 +142,7 @@ def refuse_debt(balance: Decimal | None, bounds: AccountBounds, field: str) -> N
 
 def parse_ninjatrader(fields: Mapping[str, Any], now: datetime) -> tuple[str, AccountNews]:
     """Return the account's name in NinjaTrader and what the body says of it. Raises InvalidSignal."""
-    body = read(_NinjaTraderMessage, fields, SPELLINGS, now=now)
+    body = read(NinjaTraderBody, fields, SPELLINGS, now=now)
     message = body.model
     told = message.equity is not None or (message.balance is not None and message.unrealized_pl is not None)
     if not told and message.connected is not False:
@@ -154,7 +154,7 @@ def parse_ninjatrader(fields: Mapping[str, Any], now: datetime) -> tuple[str, Ac
 def parse_state(fields: Mapping[str, Any], now: datetime) -> AccountNews:
     """Return what a generic body says of an account. Raises InvalidSignal."""
     spellings = {name: spelled for name, spelled in STATE_SPELLINGS.items() if name != "account"}
-    body = read(_StateMessage, fields, spellings, now=now)
+    body = read(StateBody, fields, spellings, now=now)
     message = body.model
     if not message.figures() and message.connected is not False:
         accepted = f"at least one of {', '.join(FIGURES)}; or a connection that is lost"

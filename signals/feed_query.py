@@ -13,7 +13,8 @@ from domain.acts import HIGHEST_ID
 from domain.halt import Scope
 from domain.rules import Rule
 from signals.account_fields import read
-from signals.fields import TradeId, read_time
+from signals.fields import AlertTime, TradeId
+from signals.json_forms import SCOPE, digits, matching
 from signals.problem import FieldProblem, InvalidSignal
 
 TIME = "a time with its zone, such as 2026-11-18T12:00:00Z"
@@ -61,6 +62,9 @@ def _rule(value: Any) -> Rule:
     return Rule(word_of(value))
 
 
+SignalId = Annotated[int, BeforeValidator(number_of), digits(1, HIGHEST_ID)]
+
+
 class FeedQuery(BaseModel):
     """Which signals, the newest first. ``before``: a signal's id, only those older than it. ``until`` is excluded.
 
@@ -69,7 +73,7 @@ class FeedQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
-    account: Annotated[Scope, BeforeValidator(scope_of)] = Field(
+    account: Annotated[Scope, BeforeValidator(scope_of), matching(SCOPE)] = Field(
         Scope(), description="a firm such as APEX, or an account such as APEX/1"
     )
     status: Annotated[FeedStatus, BeforeValidator(_status)] | None = Field(
@@ -79,9 +83,9 @@ class FeedQuery(BaseModel):
         None, description="the code of a rule, such as MAX_DAILY_LOSS"
     )
     trade: TradeId | None = Field(None, description="a trade's id, at most 255 printable characters")
-    since: Annotated[datetime, BeforeValidator(read_time)] | None = Field(None, description=TIME)
-    until: Annotated[datetime, BeforeValidator(read_time)] | None = Field(None, description=TIME)
-    before: Annotated[int, BeforeValidator(number_of)] | None = Field(None, description="the id of a signal")
+    since: AlertTime | None = Field(None, description=TIME)
+    until: AlertTime | None = Field(None, description=TIME)
+    before: SignalId | None = Field(None, description="the id of a signal")
 
     @property
     def looks_inside(self) -> bool:

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator
 
 from domain.money import decimal_of
 from domain.order import Direction
+from signals.json_forms import a_number, a_time, one_of, printable, whole_number
 
 MAX_PRICE = Decimal(1_000_000_000)
 MAX_CONTRACTS = 1_000_000
@@ -101,12 +102,16 @@ def read_time(value: Any) -> datetime:
         raise ValueError("out of range") from error
 
 
-Price = Annotated[Decimal, BeforeValidator(_price)]
-Figure = Annotated[Decimal, BeforeValidator(_number)]
-Percent = Annotated[Decimal, BeforeValidator(_percent)]
-Contracts = Annotated[int, BeforeValidator(_contracts)]
-TradeId = Annotated[str, BeforeValidator(text_of(255))]
-Words = Annotated[str, BeforeValidator(text_of(100))]
-Symbol = Annotated[str, BeforeValidator(text_of(50))]
-DirectionWord = Annotated[Direction, BeforeValidator(_direction)]
-AlertTime = Annotated[datetime, BeforeValidator(read_time)]
+Price = Annotated[Decimal, BeforeValidator(_price), a_number(minimum=1e-12, exclusiveMaximum=float(MAX_PRICE))]
+Figure = Annotated[Decimal, BeforeValidator(_number), a_number(minimum=-9_999_999_999_999, maximum=9_999_999_999_999)]
+Percent = Annotated[Decimal, BeforeValidator(_percent), a_number(minimum=1e-12, maximum=100)]
+Contracts = Annotated[int, BeforeValidator(_contracts), whole_number(1, MAX_CONTRACTS)]
+TradeId = Annotated[str, BeforeValidator(text_of(255)), printable(255)]
+Words = Annotated[str, BeforeValidator(text_of(100)), printable(100)]
+Symbol = Annotated[str, BeforeValidator(text_of(50)), printable(50)]
+DirectionWord = Annotated[
+    Direction,
+    BeforeValidator(_direction),
+    one_of(*DIRECTION_WORDS, *map(str.title, DIRECTION_WORDS), *map(str.lower, DIRECTION_WORDS)),
+]
+AlertTime = Annotated[datetime, BeforeValidator(read_time), a_time()]

@@ -16,6 +16,7 @@ from domain.money import decimal_of
 from signals.account_fields import DOLLARS, Dollars, Read, read
 from signals.account_update import STATE_SPELLINGS, AccountBounds, refuse_debt
 from signals.fields import AlertTime, Words, text_of
+from signals.json_forms import printable
 from signals.problem import FieldProblem, InvalidSignal
 
 # An override that nobody remembers would hide the account's true figures.
@@ -68,7 +69,7 @@ class Signed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    reason: Annotated[str, BeforeValidator(text_of(500))] = Field(description=REASON)
+    reason: Annotated[str, BeforeValidator(text_of(500)), printable(500)] = Field(description=REASON)
     set_by: Words = Field(description=SET_BY)
 
 
@@ -77,11 +78,11 @@ class Withdrawal(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    reason: Annotated[str, BeforeValidator(text_of(500))] = Field("withdrawn", description=REASON)
+    reason: Annotated[str, BeforeValidator(text_of(500)), printable(500)] = Field("withdrawn", description=REASON)
     set_by: Words = Field("somebody with the API token", description=SET_BY)
 
 
-class _Override(Signed):
+class OverrideBody(Signed):
     expires_at: AlertTime | None = Field(None, description="a time as ISO 8601 or in Unix seconds or milliseconds")
     minutes: Dollars | None = Field(None, description=MINUTES)
     equity: Dollars | None = Field(None, description=DOLLARS)
@@ -95,7 +96,7 @@ class _Override(Signed):
 
 def parse_override(fields: Mapping[str, Any], now: datetime, bounds: AccountBounds) -> OverrideOrder:
     """Return the override that a body orders. Raises InvalidSignal; a field nobody knows is refused, not left out."""
-    body = read(_Override, fields, SPELLINGS, now=now)
+    body = read(OverrideBody, fields, SPELLINGS, now=now)
     _refuse_unknown(body)
     order = body.model
     told = {name: getattr(order, name) for name in FIGURES}
@@ -138,7 +139,7 @@ def _refuse_unknown(body: Read[Any]) -> None:
         raise InvalidSignal(*(FieldProblem(field=name, given=None, accepted=accepted) for name in body.ignored[:20]))
 
 
-def _expiry(order: _Override, now: datetime, names: Mapping[str, str]) -> datetime:
+def _expiry(order: OverrideBody, now: datetime, names: Mapping[str, str]) -> datetime:
     if (order.expires_at is None) == (order.minutes is None):
         accepted = "either expires_at or minutes: an override has an end"
         raise InvalidSignal(FieldProblem(field=names["expires_at"], given=None, accepted=accepted))

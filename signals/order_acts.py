@@ -16,6 +16,7 @@ from domain.halt import HaltLevel, Scope
 from domain.order_state import OrderState
 from signals.account_fields import Read, read
 from signals.fields import Figure, TradeId, Words, text_of
+from signals.json_forms import ACCOUNT, SCOPE, digits, matching, one_of, printable
 from signals.manual import REASON
 from signals.problem import FieldProblem, InvalidSignal
 
@@ -59,64 +60,70 @@ def _yes(value: Any) -> bool:
 
 
 def _rows(value: Any) -> int:
-    number = int(text_of(10)(value))
+    text = str(value).strip()
+    # In the digits of ASCII alone: int() reads those of every script, and underscores.
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else 0
     if not 1 <= number <= MOST_ROWS:
         raise ValueError("out of range")
     return number
+
+
+Rows = Annotated[int, BeforeValidator(_rows), digits(1, MOST_ROWS)]
+VenueOrderId = Annotated[str, BeforeValidator(text_of(LONGEST_VENUE_ORDER_ID)), printable(LONGEST_VENUE_ORDER_ID)]
 
 
 class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", arbitrary_types_allowed=True)
 
 
-class _Signed(_Plain):
+class SignedBody(_Plain):
     by: Words = Field(description=BY)
-    reason: Annotated[str, BeforeValidator(text_of(500))] = Field(description=REASON)
+    reason: Annotated[str, BeforeValidator(text_of(500)), printable(500)] = Field(description=REASON)
 
     def signature(self) -> Signature:
         return Signature(self.by, self.reason)
 
 
-class _Resolve(_Signed):
+class ResolveBody(SignedBody):
     outcome: Annotated[Outcome, BeforeValidator(_one_of(Outcome))] = Field(description=OUTCOMES)
     filled: Figure | None = Field(None, description="how many contracts were filled")
     price: Figure | None = Field(None, description="the average price of what was filled, in points")
-    venue_order_id: Annotated[str, BeforeValidator(text_of(LONGEST_VENUE_ORDER_ID))] | None = Field(
+    venue_order_id: VenueOrderId | None = Field(
         None, description=f"the venue's id of the order, at most {LONGEST_VENUE_ORDER_ID} printable characters"
     )
 
 
-class _Settle(_Signed):
+class SettleBody(SignedBody):
     how: Annotated[Settlement, BeforeValidator(_one_of(Settlement))] = Field(description=SETTLEMENTS)
 
 
-class _Halt(_Signed):
-    scope: Annotated[Scope, BeforeValidator(_scope)] = Field(
+class HaltBody(SignedBody):
+    scope: Annotated[Scope, BeforeValidator(_scope), matching(SCOPE)] = Field(
         Scope(), description="ALL, a firm such as APEX, or an account such as APEX/1; without it ALL"
     )
     level: Annotated[HaltLevel, BeforeValidator(_one_of(HaltLevel))] = Field(HaltLevel.ENTRIES, description=LEVELS)
 
 
-class _Release(_Signed):
-    phrase: Annotated[str, BeforeValidator(text_of(200))] = Field(
+class ReleaseBody(SignedBody):
+    phrase: Annotated[str, BeforeValidator(text_of(200)), printable(200)] = Field(
         description="the phrase that releases this halt, such as RELEASE APEX; the halt's own answer has it"
     )
 
 
-class _Query(_Plain):
-    account: Annotated[AccountKey, BeforeValidator(_account)] | None = Field(
+class OrderQuery(_Plain):
+    account: Annotated[AccountKey, BeforeValidator(_account), matching(ACCOUNT)] | None = Field(
         None, description="a firm and a program, such as APEX/1"
     )
     trade: TradeId | None = Field(None, description="a trade's id")
     state: Annotated[OrderState, BeforeValidator(_one_of(OrderState))] | None = Field(
         None, description=f"one of {', '.join(OrderState)}"
     )
-    open: Annotated[bool, BeforeValidator(_yes)] = Field(False, description="true or false")
-    limit: Annotated[int, BeforeValidator(_rows)] = Field(USUAL_ROWS, description=ROWS)
+    open: Annotated[bool, BeforeValidator(_yes), one_of(*YES)] = Field(False, description="true or false")
+    limit: Rows = Field(USUAL_ROWS, description=ROWS)
 
 
-class _Limit(_Plain):
-    limit: Annotated[int, BeforeValidator(_rows)] = Field(USUAL_ROWS, description=ROWS)
+class LimitQuery(_Plain):
+    limit: Rows = Field(USUAL_ROWS, description=ROWS)
 
 
 def parse_resolution(fields: Mapping[str, Any], now: datetime) -> tuple[Resolution, Signature]:
@@ -124,7 +131,7 @@ def parse_resolution(fields: Mapping[str, Any], now: datetime) -> tuple[Resoluti
 
     A field nobody knows is refused, not left out.
     """
-    body = _read(_Resolve, fields, now)
+    body = read_closed(ResolveBody, fields, now)
     told = body.model
     filled: Decimal | None = told.filled
     wrong = contradictions(told.outcome, filled, told.price)
@@ -144,30 +151,30 @@ def parse_resolution(fields: Mapping[str, Any], now: datetime) -> tuple[Resoluti
 
 def parse_settlement(fields: Mapping[str, Any], now: datetime) -> tuple[Settlement, Signature]:
     """Return how a difference is settled, by whom and why."""
-    told = _read(_Settle, fields, now).model
+    told = read_closed(SettleBody, fields, now).model
     return told.how, told.signature()
 
 
 def parse_halt(fields: Mapping[str, Any], now: datetime) -> tuple[Scope, HaltLevel, Signature]:
     """Return what is halted and how far, by whom and why; everything's entries unless the body says otherwise."""
-    told = _read(_Halt, fields, now).model
+    told = read_closed(HaltBody, fields, now).model
     return told.scope, told.level, told.signature()
 
 
 def parse_release(fields: Mapping[str, Any], now: datetime) -> tuple[str, Signature]:
     """Return the phrase that was typed, by whom and why."""
-    told = _read(_Release, fields, now).model
+    told = read_closed(ReleaseBody, fields, now).model
     return told.phrase, told.signature()
 
 
 def parse_signature(fields: Mapping[str, Any], now: datetime) -> Signature:
     """Return who does something and why."""
-    return _read(_Signed, fields, now).model.signature()
+    return read_closed(SignedBody, fields, now).model.signature()
 
 
 def parse_query(arguments: Mapping[str, Any], now: datetime) -> OrderFilter:
     """Return which orders an address asks for."""
-    told = _read(_Query, arguments, now).model
+    told = read_closed(OrderQuery, arguments, now).model
     return OrderFilter(
         account=told.account, trade_id=told.trade, state=told.state, only_open=told.open, limit=told.limit
     )
@@ -175,10 +182,11 @@ def parse_query(arguments: Mapping[str, Any], now: datetime) -> OrderFilter:
 
 def parse_limit(arguments: Mapping[str, Any], now: datetime) -> int:
     """Return how many rows an address asks for."""
-    return _read(_Limit, arguments, now).model.limit
+    return read_closed(LimitQuery, arguments, now).model.limit
 
 
-def _read(model: type[M], fields: Mapping[str, Any], now: datetime) -> Read[M]:
+def read_closed(model: type[M], fields: Mapping[str, Any], now: datetime) -> Read[M]:
+    """Return what a body or an address says. Raises InvalidSignal, also for a field that nobody knows."""
     body = read(model, fields, {name: SPELLINGS.get(name, (name,)) for name in model.model_fields}, now=now)
     if body.ignored:
         accepted = f"one of {', '.join(model.model_fields)}"

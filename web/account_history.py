@@ -7,14 +7,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from account_engine.account_tracker import AccountTracker
 from account_engine.day_report import day_report
 from database.account_history import POINTS_A_STRETCH, AccountHistory, CurvePoint, KeptAlert
 from signals.fields import read_time
 from signals.problem import FieldProblem, InvalidSignal
-from web.api import Api
+from web.api import Api, asked
 from web.known_accounts import ACCOUNT, KnownAccounts
 
 BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,7 +59,7 @@ def add_history(
     @routes.get("/api/v1/alerts")
     def alerts() -> Response:
         def handle() -> dict[str, Any]:
-            firm, program = request.args.get("firm"), request.args.get("program")
+            firm, program = asked().get("firm"), asked().get("program")
             found = history.alerts(
                 firm_code=None if firm is None else accounts.firm(firm),
                 program_id=None if program is None else _whole("program", 1, 1, HIGHEST_PROGRAM),
@@ -72,7 +72,7 @@ def add_history(
 
 
 def _whole(name: str, usual: int, least: int, most: int) -> int:
-    text = request.args.get(name)
+    text = asked().get(name)
     if text is None:
         return usual
     number = int(text) if re.fullmatch(r"\d{1,10}", text, re.ASCII) else -1
@@ -84,7 +84,7 @@ def _whole(name: str, usual: int, least: int, most: int) -> int:
 
 
 def _time(name: str, usual: datetime) -> datetime:
-    text = request.args.get(name)
+    text = asked().get(name)
     if text is None:
         return usual
     try:
@@ -95,7 +95,7 @@ def _time(name: str, usual: datetime) -> datetime:
 
 
 def _yes(name: str) -> bool:
-    text = request.args.get(name, "false")
+    text = asked().get(name, "false")
     if text.lower() not in ("true", "1", "false", "0"):
         raise InvalidSignal(FieldProblem(field=name, given=text, accepted="true or false"))
     return text.lower() in ("true", "1")

@@ -17,7 +17,7 @@ from database.connection import DatabaseUnavailable
 from domain.json_text import json_text
 from domain.person import Person, Via
 from signals.body import read_body
-from signals.problem import InvalidSignal
+from signals.problem import FieldProblem, InvalidSignal
 from web.bodies import BODY_LIMIT, BodyTooLarge, request_body
 from web.refusals import Refused, invalid, too_large
 from web.sessions import current_person
@@ -90,6 +90,20 @@ class Api:
         if refused.retry_after is not None:
             answer.headers["Retry-After"] = str(refused.retry_after)
         return answer
+
+
+def asked() -> dict[str, str]:
+    """Return the parameters of the current address. Raises InvalidSignal for one that is there twice, or empty."""
+    found = request.args.to_dict(flat=False)
+    accepted = "a value, once; a parameter that is not wanted is left out"
+    problems = [
+        FieldProblem(field=name, given=", ".join(values), accepted=accepted)
+        for name, values in found.items()
+        if len(values) != 1 or not values[0]
+    ]
+    if problems:
+        raise InvalidSignal(*problems[:20])
+    return {name: values[0] for name, values in found.items()}
 
 
 def _signed(fields: dict[str, Any], person: Person | None) -> dict[str, Any]:

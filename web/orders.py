@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from config.settings import Settings
 from database.connection import Database
@@ -29,7 +29,7 @@ from signals.order_acts import (
     parse_signature,
 )
 from signals.problem import FieldProblem, InvalidSignal
-from web.api import NOTHING_STORED, Api
+from web.api import NOTHING_STORED, Api, asked
 from web.refusals import Refused
 
 ORDER = f"/api/orders/<int(max={HIGHEST_ID}):order_id>"
@@ -54,7 +54,7 @@ class Counter:
 
     def ask(self, parse: Callable[[Mapping[str, Any], datetime], Parsed], tell: Callable[[Parsed], Told]) -> Response:
         """Answer with what ``tell`` returns for the query of the address."""
-        return self._api.show(lambda: _told(lambda: tell(parse(request.args.to_dict(), self._clock()))))
+        return self._api.show(lambda: _told(lambda: tell(parse(asked(), self._clock()))))
 
     def act(self, parse: Callable[[Mapping[str, Any], datetime], Parsed], act: Callable[[Parsed], Told]) -> Response:
         """Do what the body asks, and answer with what ``act`` returns."""

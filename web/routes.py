@@ -104,6 +104,16 @@ ROUTES: dict[str, Access] = {
     "orders.halts": Access.VIEWER,
     "orders.halt": Access.OPERATOR,
     "orders.release": Access.OPERATOR,
+    "records.signals": Access.VIEWER,
+    "records.signal": Access.VIEWER,
+    "records.trade": Access.VIEWER,
+    "records.task": Access.VIEWER,
+    "records.replay": Access.VIEWER,
+    "records.figures": Access.VIEWER,
+    "records.audit": Access.VIEWER,
+    "records.what_if": Access.VIEWER,
+    # Says what there is to ask, and nothing of the owner.
+    "openapi.openapi": Access.PUBLIC,
 }
 
 

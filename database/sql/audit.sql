@@ -181,3 +181,13 @@ BEGIN
         WHERE n.id IS NULL OR (p.fact IS NOT NULL) <> (n.now <> ''{}'') OR differs.columns IS NOT NULL
         ORDER BY key' USING source;
 END $check$
+
+-- name: audit_trail
+-- Events, the newest first, each with where it is sealed.
+SELECT e.id, e.at, e.kind, e.source, e.subject, e.firm_code, e.program_id, e.task_id, e.actor, e.content, c.position
+FROM audit_events e
+LEFT JOIN audit_chain c ON c.event_id = e.id
+WHERE (%(before)s::bigint IS NULL OR e.id < %(before)s)
+  AND (%(task_id)s::bigint IS NULL OR e.task_id = %(task_id)s)
+ORDER BY e.id DESC
+LIMIT %(limit)s
