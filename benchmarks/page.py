@@ -182,11 +182,11 @@ def section(kept: dict[str, Any]) -> list[str]:
 def _loaded(load: dict[str, Any] | None) -> list[str]:
     if load is None:
         return ["No browser was there to measure the first load.", ""]
+    painted = f"first paint after {load['first_paint_ms']:.0f} ms, largest part after {load['largest_paint_ms']:.0f} ms"
     return [
         (
-            f"First load in chromium with an empty cache, {load['accounts']} accounts and {load['logs']} logs, "
-            f"medians of {load['loads']}: {load['transferred_kb']:.0f} kB, first paint "
-            f"after {load['first_paint_ms']:.0f} ms, the largest part after {load['largest_paint_ms']:.0f} ms, live after {load['live_ms']:.0f} ms."
+            f"First load in chromium with an empty cache, {load['accounts']} accounts and {load['logs']} logs, medians "
+            f"of {load['loads']}: {load['transferred_kb']:.0f} kB, {painted}, live after {load['live_ms']:.0f} ms."
         ),
         "",
     ]
