@@ -69,11 +69,7 @@ class Page:
 
     def open(self) -> None:
         """Log in, load the page and listen."""
-        found = CSRF.search(self._http.get("/login").text)
-        form = {"csrf_token": found[1] if found else "", "password": self._password, "name": self._name}
-        entered = self._http.post("/login", data=form)
-        if entered.status_code != 303:
-            raise RuntimeError(f"the login was answered {entered.status_code}")
+        self._log_in()
         self._keep(self._http.get("/"))
         cookies = "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
         self._client.connect(
@@ -89,6 +85,17 @@ class Page:
         self._client.disconnect()
         self._http.close()
         return self.held
+
+    def _log_in(self) -> None:
+        found = CSRF.search(self._http.get("/login").text)
+        form = {"csrf_token": found[1] if found else "", "password": self._password, "name": self._name}
+        entered = self._http.post("/login", data=form)
+        while entered.status_code == 429:
+            # Many who come at the same moment from one address are asked to wait, like somebody who guesses.
+            time.sleep(float(entered.headers["Retry-After"]))
+            entered = self._http.post("/login", data=form)
+        if entered.status_code != 303:
+            raise RuntimeError(f"the login was answered {entered.status_code}")
 
     def _hear(self, boot: str, number: int, *, after: int) -> None:
         with self._lock:
