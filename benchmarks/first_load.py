@@ -10,7 +10,7 @@ from typing import Any
 from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.fanout import environment
-from benchmarks.filled import History, fill
+from benchmarks.filled import History, filled
 from benchmarks.stage import Stage
 from tests.processes import web_process
 
@@ -42,8 +42,7 @@ def first_load(stage: Stage, *, accounts: int, logs: int, loads: int) -> FirstLo
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:
         return None
-    tables = stage.database("first_load")
-    fill(stage, tables, History(tasks=logs, days=30))
+    tables, _ = filled(stage, History(tasks=logs, days=30))
     with (
         web_process(tables.url, stage.log("first_load"), configured=False, **environment(accounts)) as web,
         sync_playwright() as playwright,

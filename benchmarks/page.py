@@ -28,7 +28,7 @@ MOST_PAINT_MS = 1000.0
 CONNECTIONS = 20
 PATIENCE_SECONDS = 120.0
 # A row of the newest signals as the overview shows it: whose it is, and how many accounts approved it of how many.
-ROW = re.compile(r'data-key="signal-(\d+)".*?<a [^>]*>([^<]*)</a>.*?(\d+) of (\d+) approved', re.DOTALL)
+ROW = re.compile(r"<a [^>]*>([^<]*)</a>.*?(\d+) of (\d+) approved", re.DOTALL)
 WAITING = re.compile(r'<p class="big">([\d,]+) waiting</p>')
 NEWEST = """
     SELECT s.id, s.trade_id, count(*) FILTER (WHERE r ->> 'approved' = 'true'), count(*)
@@ -104,13 +104,22 @@ def measure(stage: Stage, size: Size) -> PageResult:
 def _compare(held: Held, tables: Tables) -> None:
     if held.number < held.heard:
         raise BrokenInvariant(f"a page was told of change {held.heard} and ended with {held.number}")
-    shown = [(int(number), trade, int(yes), int(of)) for number, trade, yes, of in ROW.findall(held.body)]
-    recorded = tables.rows(NEWEST, many=len(shown))
+    rows = held.body.split('data-key="signal-')[1:]
+    shown = [_shown(row) for row in rows]
+    recorded = tables.rows(NEWEST, many=len(rows))
     if not shown or shown != recorded:
         raise BrokenInvariant(f"a page shows {shown}, on record is {recorded}")
     waiting = WAITING.search(held.body)
     if waiting is None or waiting[1] != "0":
         raise BrokenInvariant("nothing waits, and a page shows that something does")
+
+
+def _shown(row: str) -> tuple[object, ...]:
+    """Return a row's signal, trade and verdict; its beginning where it shows no verdict."""
+    found = ROW.search(row)
+    if found is None:
+        return (row[:40], "has no verdict")
+    return (int(row.partition('"')[0]), found[1], int(found[2]), int(found[3]))
 
 
 def _flow(web: Web, size: Size, prefix: str) -> Latency:

@@ -25,6 +25,8 @@ CSRF = re.compile(r'name="csrf_token" value="([^"]+)"')
 # As web/static/src/live.js has them, in seconds.
 SHORTEST_REST, LONGEST_REST, REST_FOR_EACH_SECOND = 0.25, 5.0, 4.0
 PATIENCE_SECONDS = 60.0
+# News of what is on record already is on its way for a moment: bundled, and before that a NOTIFY.
+QUIET_SECONDS = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class Page:
         self._password, self._name = password, name
         self._client = socketio.Client(reconnection=False)
         self._lock = threading.Lock()
+        self._heard_at = time.monotonic()
         self._wanted = threading.Event()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -78,7 +81,9 @@ class Page:
         self._thread.start()
 
     def close(self) -> Held:
-        """Wait until the page has everything that it was told of, leave, and return what it holds."""
+        """Wait until there is no more news and the page has all of it, leave, and return what it holds."""
+        while time.monotonic() - self._heard_at < QUIET_SECONDS:
+            time.sleep(0.1)
         self._ending.set()
         self._wanted.set()
         self._thread.join(PATIENCE_SECONDS)
@@ -102,7 +107,7 @@ class Page:
             held = self.held
             if held.heard >= 0 and (boot != held.boot or held.heard != after):
                 held.gaps += 1
-            held.boot, held.heard = boot, number
+            held.boot, held.heard, self._heard_at = boot, number, time.monotonic()
         self._wanted.set()
 
     def _follow(self) -> None:
