@@ -25,6 +25,7 @@ from database.order_writes import is_of_order
 from database.queue import TaskQueue
 from database.signals import SignalStore, StoreOutcome
 from database.startup import StartRefused, open_database, prepare_schema
+from database.tracked_accounts import heard_of_account, tracked_accounts, tracker_of
 from domain.stage_times import StageCounts
 from routing.account_keeper import AccountKeeper
 from routing.heartbeat import Heartbeat
@@ -32,7 +33,6 @@ from routing.interpreter import settle_heap, share_arenas, take_short_turns
 from routing.leader_loop import Leads
 from routing.parts import router_parts
 from routing.retry import RetryPolicy
-from routing.tracked_accounts import heard_of_account, tracked_accounts, tracker_of
 from routing.worker import QueueWorker
 from signals.model import Signal
 from signals.payload import parse_signal

@@ -26,11 +26,11 @@ from database.pools import WebPools
 from database.queue import TaskQueue
 from database.signals import SignalStore
 from database.startup import OpenedDatabase, StartRefused, open_database, prepare_schema
+from database.tracked_accounts import tracked_accounts, tracker_of, utc_now
 from execution_router import router_of
 from routing.account_keeper import AccountKeeper
 from routing.heartbeat import Heartbeat
 from routing.interpreter import settle_heap, share_arenas
-from routing.tracked_accounts import tracked_accounts, tracker_of, utc_now
 from routing.what_if import WhatIf
 from web.access import is_trusted
 from web.api_routes import api_routes

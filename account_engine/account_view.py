@@ -48,6 +48,18 @@ class AccountView:
     standing: AccountStanding
     tracked: Tracked
 
+    def as_row(self) -> dict[str, Any]:
+        """Return which account it is of, and how old and whose its figures are; age in seconds."""
+        return {
+            "firm_code": self.key.firm_code,
+            "program_id": self.key.program_id,
+            "version": self.tracked.version,
+            "source": str(self.source),
+            "figures_at": None if self.figures_at is None else self.figures_at.isoformat(),
+            "age": self.age,
+            "life": self.tracked.life,
+        }
+
 
 # The account with figures laid over it, where they are from, and of when they are.
 Effective = tuple[Tracked, Source, datetime | None]

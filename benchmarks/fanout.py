@@ -15,11 +15,11 @@ from benchmarks.tables import DEMANDS, demand_row, latencies, ms
 from config.settings import Settings
 from database.connection import Database
 from database.queue import TaskQueue
+from database.tracked_accounts import tracked_accounts
 from routing.interpreter import settle_heap
 from routing.parts import router_parts
 from routing.retry import RetryPolicy
 from routing.task_server import TaskServer
-from routing.tracked_accounts import tracked_accounts
 
 FIRMS = ("FTMO", "APEX", "TOPSTEP", "BULENOX", "LEELOO")
 ACCOUNTS = (1, 10, 100)

@@ -16,13 +16,13 @@ from benchmarks.stage import Stage, Tables
 from config.settings import Settings
 from database.connection import Database
 from database.queue import Result, Task, TaskQueue
+from database.tracked_accounts import tracked_accounts
 from risk_engine import pipeline, state_checks
 from risk_engine.fact_record import FactRecorder
 from routing import processor as processing
 from routing.parts import router_parts
 from routing.processor import TaskProcessor
 from routing.task_server import finished_event
-from routing.tracked_accounts import tracked_accounts
 from tests.processes import ROUTED
 
 P = ParamSpec("P")

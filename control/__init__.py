@@ -1,1 +1,1 @@
-"""The command by which a person looks after orders: ``python -m control --help``."""
+"""The command by which a person looks after the service: ``python -m control --help``."""

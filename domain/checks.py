@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -87,3 +87,15 @@ VERDICT_FIELDS = ("firm_code", "program_id", "status", "reason", "approved", "co
 def verdict_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what listeners are told of one connector row."""
     return {name: row.get(name) for name in VERDICT_FIELDS}
+
+
+def verdicts_told(
+    event: Mapping[str, Any], read_result: Callable[[int], Mapping[str, Any] | None]
+) -> list[dict[str, Any]]:
+    """Return the verdicts of a ``task_finished`` event; those of many accounts do not fit a NOTIFY and are read."""
+    told = event.get("verdicts", [])
+    if told is not None:
+        return list(told)
+    found = read_result(int(event["task_id"]))
+    body = {} if found is None else found["response_body"] or {}
+    return [verdict_of(row) for row in body.get("connector_results", [])]

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from account_engine.account_tracker import AccountTracker
 from config.settings import Settings
 from database.leadership import Leadership
+from database.tracked_accounts import utc_now
 from domain.account import AccountKey
 from routing.account_clock import AccountClock
 from routing.audit_sealer import AuditSealer
 from routing.status_poller import StatusPoller, StatusSource
-from routing.tracked_accounts import utc_now
 
 
 class AccountKeeper:

@@ -16,6 +16,7 @@ from database.halts import HaltRecord
 from database.orders import OrderLedger
 from database.queue import TaskQueue
 from database.reconciliation import ReconciliationRecord
+from database.tracked_accounts import utc_now
 from domain.account import AccountKey
 from domain.ledger import LedgerOrder
 from routing.dispatcher import Admitted, Dispatcher
@@ -29,7 +30,6 @@ from routing.patience import outage_pause
 from routing.reconciler import Reconciler
 from routing.retry import RetryPolicy
 from routing.sender import Sender
-from routing.tracked_accounts import utc_now
 from routing.venue_lookup import VenueLookup
 
 ROUND_SECONDS = 0.2

@@ -12,7 +12,7 @@ from account_engine.account_tracker import AccountTracker
 from domain.account import AccountKey
 from signals.manual import parse_flags, parse_override, parse_signed, parse_withdrawal
 from web.api import Api
-from web.known_accounts import ACCOUNT, KnownAccounts, account_row
+from web.known_accounts import ACCOUNT, KnownAccounts
 
 
 def add_orders(
@@ -22,7 +22,7 @@ def add_orders(
 
     def now_stands(status: str, key: AccountKey) -> dict[str, Any]:
         view = tracker.view(key)
-        return {"status": status, "account": account_row(view), "standing": view.standing.as_row()}
+        return {"status": status, "account": view.as_row(), "standing": view.standing.as_row()}
 
     @routes.post(f"{ACCOUNT}/override")
     def override(firm: str, program: str) -> Response:

@@ -19,7 +19,7 @@ from signals.account_update import parse_ninjatrader, parse_state
 from web.account_history import add_history
 from web.account_orders import add_orders
 from web.api import Api
-from web.known_accounts import ACCOUNT, KnownAccounts, account_row
+from web.known_accounts import ACCOUNT, KnownAccounts
 from web.signal_limits import UpdateLimit
 
 
@@ -94,7 +94,7 @@ def account_routes(
 
 
 def _standing(view: AccountView) -> dict[str, Any]:
-    return {"account": account_row(view), "standing": view.standing.as_row()}
+    return {"account": view.as_row(), "standing": view.standing.as_row()}
 
 
 def _taken(taken: Taken, ignored: tuple[str, ...]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from flask import Blueprint, Response, jsonify
 from config.settings import Settings
 from database.connection import Database, DatabaseUnavailable, StatementRefused
 from database.migrations import missing_files
+from domain.criteria import Criterion, criteria, database_away, worst
 from domain.observed import Observed
 from web.access import is_trusted
-from web.criteria import Criterion, criteria, database_away, worst
 from web.readings import Readings
 
 

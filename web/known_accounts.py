@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from account_engine.account_tracker import AccountTracker
-from account_engine.account_view import AccountView
 from domain.account import AccountKey
 from domain.rule_set import AccountRules
 from signals.account_update import AccountBounds
@@ -61,19 +59,6 @@ class KnownAccounts:
             starts_at_zero=drawdown is not None and drawdown.starting_balance == 0,
             floor=None if standing is None else standing.floor,
         )
-
-
-def account_row(view: AccountView) -> dict[str, Any]:
-    """Return which account a view is of, and how old and whose its figures are; age in seconds."""
-    return {
-        "firm_code": view.key.firm_code,
-        "program_id": view.key.program_id,
-        "version": view.tracked.version,
-        "source": str(view.source),
-        "figures_at": None if view.figures_at is None else view.figures_at.isoformat(),
-        "age": view.age,
-        "life": view.tracked.life,
-    }
 
 
 def _unknown(field: str, given: str, known: Iterable[str], what: str) -> Refused:

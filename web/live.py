@@ -14,7 +14,7 @@ from account_engine.account_change import ACCOUNT_CHANGED, is_of_account
 from account_engine.account_view import AccountView
 from config.settings import Settings
 from domain.account import AccountKey
-from domain.checks import verdict_of
+from domain.checks import verdicts_told
 from web.access import is_trusted
 
 ReadResult = Callable[[int], dict[str, Any] | None]
@@ -77,7 +77,7 @@ class LiveFeed:
         elif name == "signal_stored":
             self._socketio.emit("signal_stored", event)
         elif name == "task_finished":
-            verdicts = self._verdicts(event)
+            verdicts = verdicts_told(event, self._read_result)
             self._socketio.emit("task_finished", {**event, "verdicts": verdicts})
             ids = {key: event.get(key) for key in ("task_id", "trade_id", "event_type")}
             for verdict in verdicts:
@@ -101,12 +101,3 @@ class LiveFeed:
             self._socketio.emit("alert", alert)
         for alert in event.get("cleared", []):
             self._socketio.emit("alert_cleared", {**key._asdict(), **alert})
-
-    def _verdicts(self, event: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the event's verdicts; those of many accounts do not fit a NOTIFY and are read from the record."""
-        verdicts = event.get("verdicts", [])
-        if verdicts is None:
-            found = self._read_result(int(event["task_id"]))
-            body = {} if found is None else found["response_body"] or {}
-            return [verdict_of(row) for row in body.get("connector_results", [])]
-        return list(verdicts)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from database.connection import PoolUse
+from domain.criteria import Criterion
 from domain.observed import VERDICT, Observed, OrderSeen
 from domain.stage_times import ENDS, StageCounts
-from web.criteria import Criterion
 
 
 def record_families(seen: Observed) -> Iterator[Metric]:

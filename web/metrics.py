@@ -15,9 +15,9 @@ from prometheus_client.registry import Collector
 from config.settings import Settings
 from database.connection import Database, DatabaseUnavailable, StatementRefused
 from database.heartbeats import own_name
+from domain.criteria import criteria, database_away
 from domain.stage_times import ENDS, StageCounts
 from web.access import is_trusted
-from web.criteria import criteria, database_away
 from web.doorkeeper import current_pass
 from web.metric_families import criteria_family, pool_families, readable_family, record_families, stage_family
 from web.readings import Readings

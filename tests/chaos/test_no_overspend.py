@@ -15,12 +15,12 @@ import pytest
 from config.settings import Settings
 from database.connection import Database
 from database.orders import Change, OrderLedger
+from database.tracked_accounts import tracked_accounts
 from domain.account import AccountKey
 from domain.order_rows import connector_row
 from domain.order_state import OrderState
 from execution_router import ExecutionRouter
 from routing import order_desk
-from routing.tracked_accounts import tracked_accounts
 from tests.armed import armed
 from tests.chaos.invariants import once_settled
 from tests.chaos.mutations import RESERVE_NOTHING

@@ -12,8 +12,8 @@ from account_engine import AccountStateManager
 from config.settings import Settings
 from database.connection import Database
 from database.signals import SignalStore
+from database.tracked_accounts import tracked_accounts
 from execution_router import ExecutionRouter
-from routing.tracked_accounts import tracked_accounts
 from signals.payload import parse_signal
 from tests.conftest import Sql
 from tests.processes import ROUTED, entry, wait_until, worker_process

@@ -8,10 +8,10 @@ from decimal import Decimal
 from config.settings import Settings
 from database.connection import Database
 from database.orders import lock_accounts
+from database.tracked_accounts import tracked_accounts
 from domain.order_rows import connector_row
 from domain.order_state import OrderState
 from execution_router import ExecutionRouter
-from routing.tracked_accounts import tracked_accounts
 from tests.armed import armed
 from tests.conftest import Sql
 from tests.orders import APEX_1, Bench, exit_leg

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from database.connection import Database
+from database.tracked_accounts import utc_now
 from domain.order_state import OrderState
 from routing.follower import Follower
 from routing.retry import RetryPolicy
 from routing.sender import Sender
-from routing.tracked_accounts import utc_now
 from tests.conftest import Sql
 from tests.orders import APEX_1, Bench, entry_leg
 

@@ -14,9 +14,9 @@ from werkzeug.test import TestResponse
 
 from config.settings import Settings
 from database.connection import Database
+from database.tracked_accounts import utc_now
 from domain.order_rows import connector_row
 from domain.order_state import OrderState
-from routing.tracked_accounts import utc_now
 from tests.conftest import Sql
 from tests.doors import install_doors
 from tests.integration.conftest import MakeApp

@@ -21,11 +21,11 @@ from database.audit_chain import AuditChain
 from database.connection import Database
 from database.embedded import EmbeddedServer
 from database.orders import OrderLedger
+from database.tracked_accounts import tracker_of
 from domain.account import AccountKey
 from domain.account_update import AccountUpdate, Source
 from domain.firm_day import FirmDay
 from domain.order_state import Side
-from routing.tracked_accounts import tracker_of
 from tests.conftest import administrator, repository, url_of
 from tests.orders import APEX_1, APEX_2, FTMO_1, entry_leg, exit_leg
 from tests.processes import entry, exit_of, wait_until

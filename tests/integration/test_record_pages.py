@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 
 from config.settings import Settings
 from database.connection import Database
+from database.tracked_accounts import tracked_accounts
 from execution_router import ExecutionRouter
-from routing.tracked_accounts import tracked_accounts
 from tests.conftest import Sql
 from tests.integration.conftest import MakeApp
 from tests.integration.test_signal_pages import decided, page, words

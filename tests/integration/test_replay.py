@@ -14,11 +14,11 @@ from config.settings import Settings
 from database.connection import Database
 from database.halts import HaltRecord
 from database.replay import NotReplayable, Replays
+from database.tracked_accounts import tracked_accounts
 from domain.halt import HaltLevel, Scope
 from execution_router import ExecutionRouter
 from risk_engine.fact_text import UnknownFact, decoded, encoded
 from routing.facts import FactBook
-from routing.tracked_accounts import tracked_accounts
 from tests.conftest import Sql
 from tests.processes import ROUTED, entry, exit_of
 

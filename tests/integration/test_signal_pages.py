@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from config.settings import Settings
 from database.connection import Database
 from database.feed import MOST_LOOKED_AT, PAGE, Feed
+from database.tracked_accounts import tracked_accounts
 from execution_router import ExecutionRouter
-from routing.tracked_accounts import tracked_accounts
 from signals.feed_query import parse_feed
 from tests.conftest import Sql
 from tests.integration.conftest import MakeApp

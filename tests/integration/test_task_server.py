@@ -13,12 +13,12 @@ import pytest
 from config.settings import Settings
 from database.connection import Database, DatabaseUnavailable
 from database.queue import Task, TaskQueue
+from database.tracked_accounts import tracked_accounts
 from execution_router import ExecutionRouter
 from routing.behind import Behind
 from routing.parts import router_parts
 from routing.retry import RetryPolicy
 from routing.task_server import TaskServer
-from routing.tracked_accounts import tracked_accounts
 from tests.conftest import Sql
 from tests.processes import ROUTED, wait_until
 

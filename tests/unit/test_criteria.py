@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from domain.account import AccountKey
+from domain.criteria import Colour, criteria, worst
 from domain.observed import BREACH, RISK, SIZING, AccountAlert, Sends
 from tests.seen import said, seen
-from web.criteria import Colour, criteria, worst
 
 APEX_1 = AccountKey("APEX", 1)
 

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from flask import Response
 
+from domain.csv_text import cell, csv_line
 from domain.json_text import json_text, with_times
 
-# A spreadsheet takes a text that begins so for a formula, and carries it out: OWASP, "CSV Injection".
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 CUT_OFF = "cut off here: narrow the time or the filters"
-
-
-def cell(value: Any) -> str:
-    """Return a value as a cell of CSV. Text that a spreadsheet would carry out gets a quote before it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, int | float | Decimal):
-        return str(value)
-    text = " ".join(str(entry) for entry in value) if isinstance(value, list | tuple) else str(value)
-    return f"'{text}" if text.lstrip().startswith(FORMULA) or text.startswith(FORMULA) else text
 
 
 def csv_file(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Response:
     """Return rows as CSV with a head. An empty row is the mark that more was cut off."""
 
     def lines() -> Iterator[str]:
-        yield _line(columns)
+        yield csv_line(columns)
         for row in rows:
-            yield _line([cell(row.get(column)) for column in columns] if row else [CUT_OFF])
+            yield csv_line([cell(row.get(column)) for column in columns] if row else [CUT_OFF])
 
     return _file(name, "text/csv; charset=utf-8", lines())
 
@@ -70,12 +51,6 @@ def begun(rows: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
             yield from rows
 
     return all_of_them()
-
-
-def _line(cells: Sequence[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)
-    return text.getvalue()
 
 
 def _file(name: str, mimetype: str, parts: Iterator[str]) -> Response:
