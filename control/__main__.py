@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 from config.logs import masked
 from config.settings import Settings, load_settings
@@ -56,5 +58,11 @@ def _refused(settings: Settings, message: str, *, code: str, in_json: bool) -> i
     return REFUSED
 
 
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    # So that what is half done is put away, as at a keyboard's interrupt.
+    signal.signal(signal.SIGTERM, _interrupted)
     sys.exit(main())

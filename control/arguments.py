@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from control.audit import add_audit
+from control.backups import add_backups
 from control.dead_letters import add_dead_letters
 from control.differences import add_differences
 from control.halts import add_halts
@@ -24,7 +26,7 @@ examples:
 
 exit status: 0 done, 1 refused (nothing was changed) or no database, 2 not understood
 """
-FAMILIES = (add_orders, add_dead_letters, add_differences, add_halts)
+FAMILIES = (add_orders, add_dead_letters, add_differences, add_halts, add_audit, add_backups)
 
 
 def command_parser() -> argparse.ArgumentParser:

@@ -43,9 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return CLEAN
 
 
-def verify(database: Database, head: str | None) -> int:
-    """Check the whole audit, print each finding and a summary, and return the exit status."""
-    tally, faults = Tally(), set[Fault]()
+def verify(database: Database, head: str | None, tally: Tally | None = None) -> int:
+    """Check the whole audit, print each finding and a summary, and return the exit status. ``tally`` counts along."""
+    tally, faults = Tally() if tally is None else tally, set[Fault]()
     with database.transaction() as transaction:
         for finding in check_audit(transaction, tally, head=head):
             faults.add(finding.fault)
@@ -60,15 +60,18 @@ def verify(database: Database, head: str | None) -> int:
     return ALTERED if faults else CLEAN
 
 
-def export_lines(database: Database, since: datetime | None, ended: list[Link]) -> Iterator[bytes]:
+def export_lines(
+    database: Database, since: datetime | None, ended: list[Link], until: datetime | None = None
+) -> Iterator[bytes]:
     """Return what is sealed as lines of JSON, in order, and put the last link into ``ended``.
 
-    ``since``: only what was sealed at this time or later. What stands between ``"event":`` and the line's last brace is
-    the text that ``event_digest`` is the SHA-256 of; database/audit_chain.py says what ``hash`` is of.
+    ``since``: only what was sealed at this time or later; ``until``: and before that. What stands between ``"event":``
+    and the line's last brace is the text that ``event_digest`` is the SHA-256 of; database/audit_chain.py says what
+    ``hash`` is of.
     """
     with database.transaction() as transaction:
         transaction.rows("begin_audit_check")
-        transaction.rows("open_chain", since="-infinity" if since is None else since)
+        transaction.rows("open_chain", since="-infinity" if since is None else since, until=until or "infinity")
         for page in pages(transaction):
             yield from (_line(row) for row in page)
             ended[:] = [Link(page[-1]["position"], page[-1]["hash"])]
@@ -83,7 +86,7 @@ def _line(row: Row) -> bytes:
 def _export(database: Database, since: datetime | None, output: Path | None) -> int:
     ended: list[Link] = [START]
     count = 0
-    with _sink(output) as sink:
+    with sink_of(output) as sink:
         for line in export_lines(database, since, ended):
             sink.write(line)
             count += 1
@@ -92,7 +95,7 @@ def _export(database: Database, since: datetime | None, output: Path | None) -> 
 
 
 @contextmanager
-def _sink(output: Path | None) -> Iterator[BinaryIO]:
+def sink_of(output: Path | None) -> Iterator[BinaryIO]:
     """Give where to write; a file appears under its name only when it is whole."""
     if output is None:
         yield sys.stdout.buffer
@@ -108,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m database.audit", description="Check and export the audit.")
     commands = parser.add_subparsers(dest="command", required=True)
     verifying = commands.add_parser("verify", help="find every altered row; exit status 1 where there is one")
-    verifying.add_argument("--head", metavar="HASH", type=_hash, help="a hash that `head` printed; it must be there")
+    verifying.add_argument("--head", metavar="HASH", type=hash_of, help="a hash that `head` printed; it must be there")
     exporting = commands.add_parser("export", help="write what is sealed as JSON lines")
     exporting.add_argument(
         "--since", metavar="TIME", type=_time, help="sealed since then (ISO 8601, UTC unless it says)"
@@ -118,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
     """Take a hash as ``head`` prints it, with or without its position."""
     found = text.rsplit(maxsplit=1)[-1].lower() if text.strip() else ""
     if len(found) != len(START.hash) or not set(found) <= set("0123456789abcdef"):

@@ -106,6 +106,17 @@ def connect_for_long(url: str, *, name: str, statement_timeout: float, idle_time
     return connection
 
 
+def told_apart(url: str) -> tuple[str, dict[str, str]]:
+    """Return an address without its password, for a command line, and the environment that brings the password.
+
+    Raises StatementRefused for what is no address.
+    """
+    with translated():
+        parts = dict(psycopg2.extensions.parse_dsn(url))
+        password = parts.pop("password", None)
+        return psycopg2.extensions.make_dsn(**parts), {} if password is None else {"PGPASSWORD": password}
+
+
 def _open(url: str, name: str, options: str) -> ServerConnection:
     def attempt(options: str) -> ServerConnection:
         opened: ServerConnection = psycopg2.connect(

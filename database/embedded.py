@@ -34,6 +34,11 @@ def bundled_psql() -> Path:
     return Path(package.POSTGRES_VERSIONS[package.TARGET_POSTGRES_VERSION]) / "psql"
 
 
+def bundled_folders() -> tuple[Path, ...]:
+    """Return the folders of the programs of each PostgreSQL that comes along, the embedded one's among them."""
+    return tuple(Path(folder) for folder in _package().POSTGRES_VERSIONS.values())
+
+
 def _package() -> Any:
     with warnings.catch_warnings():
         # Both look for a runtime folder, and warn where a container has none.

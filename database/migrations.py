@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from database.connection import Database
 
@@ -63,6 +64,24 @@ def missing_files(database: Database) -> list[str]:
     """Return the schema files that were not applied as they are here. Raises DatabaseUnavailable, StatementRefused."""
     known = {row["name"]: row["digest"] for row in database.run("applied_migrations", again=True)}
     return [name for name, digest in _digests() if known.get(name) != digest]
+
+
+class Schema(NamedTuple):
+    """How a database's schema differs from ours: files that it lacks, and files that were applied and are not ours."""
+
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def schema_of(database: Database) -> Schema:
+    """Return how the schema differs. What is missing is applied when the service starts; what is unknown is of another
+    version. Raises DatabaseUnavailable, StatementRefused."""
+    known = {row["name"]: row["digest"] for row in database.run("applied_migrations", again=True)}
+    ours = dict(_digests())
+    return Schema(
+        missing=tuple(name for name in ours if name not in known),
+        unknown=tuple(name for name, digest in known.items() if ours.get(name) != digest),
+    )
 
 
 @cache

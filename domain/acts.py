@@ -33,6 +33,7 @@ class Act(StrEnum):
     HALT = "HALT"
     RELEASE = "RELEASE"
     TEST_SIGNAL = "TEST_SIGNAL"
+    RESTORE = "RESTORE"
 
 
 class Outcome(StrEnum):

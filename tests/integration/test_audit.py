@@ -214,7 +214,7 @@ def test_no_setting_of_a_session_changes_what_is_written_down_or_sealed(
     seal_all(database)
     odd.autocommit = False
     Transaction(odd).rows("begin_audit_check")
-    Transaction(odd).rows("open_chain", since="-infinity")
+    Transaction(odd).rows("open_chain", since="-infinity", until="infinity")
     sealed = Transaction(odd).rows("next_page")
     assert [hashlib.sha256(event_text(row)).hexdigest() for row in sealed] == [row["event_digest"] for row in sealed]
     for setting in ODD_SETTINGS:
