@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 
-from alerts.channels import NotDelivered, channels_of
-from alerts.message import Message
+from alerts.trial import NO_CHANNEL, try_channels
 from config.logs import configure_logging
 from config.settings import load_settings
 
 DONE, FAILED = 0, 1
-TEST = Message("Execution router: test", "This is a test. Alerts of the execution router arrive here.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,20 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.parse_args(arguments)
     settings = load_settings()
     configure_logging(settings)
-    channels = channels_of(settings.alert_urls or (), logging.getLogger("alerts"))
-    if not channels:
-        print("ALERT_URLS names no channel that can be used.", file=sys.stderr)
-        return FAILED
-    failed = len(settings.alert_urls or ()) > len(channels)
-    for channel in channels:
-        try:
-            channel.send(TEST)
-        except NotDelivered as error:
-            failed = True
-            print(error)
-        else:
-            print(f"{channel.name} took the message")
-    return FAILED if failed else DONE
+    tried, well = try_channels(settings)
+    if not tried:
+        print(NO_CHANNEL, file=sys.stderr)
+    for one in tried:
+        print(one.words)
+    return DONE if well else FAILED
 
 
 if __name__ == "__main__":

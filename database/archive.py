@@ -23,12 +23,24 @@ DONE, FAILED, STOPPED = 0, 1, 130
 # A step is so short that nobody who works beside it waits for it noticeably.
 STEP_TASKS = 500
 BUSY_SECONDS = 0.1
+ABOUT = (
+    "Move finished trades with their tasks, logs, signals and facts into the schema archive. What is open, unresolved "
+    "or waits for a person stays, and so do orders and the audit. May be stopped at any moment, run again, and run "
+    "while the service works."
+)
 REPORT_SECONDS = 1.0
 DAYS = {"d": 1, "w": 7, "y": 365}
+
+# Told how many tasks are done so far.
+Report = Callable[[int], None]
 
 
 class NotArchivable(Exception):
     """Nothing may be moved as things are; the message says why."""
+
+
+class Unfinished(Exception):
+    """A run ended before its time; the message says why and how much was done."""
 
 
 class Busy(Exception):
@@ -105,6 +117,7 @@ class Run:
 
     stopping: threading.Event
     verb: str
+    report: Report | None = None
     tasks: int = 0
     _began: float = field(default_factory=time.monotonic)
     _reported: float = 0.0
@@ -130,41 +143,81 @@ class Run:
         settle()
 
     def _report(self) -> None:
+        if self.report is not None:
+            self.report(self.tasks)
+            return
         now = time.monotonic()
         if now - self._reported >= REPORT_SECONDS:
             self._reported = now
             sys.stderr.write(f"Tasks {self.verb}: {self.tasks:,}, {self.tasks / (now - self._began):,.0f} a second\n")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a run did, or would do: then ``prospect`` has rows. ``stopped``: a signal came before it was at its end."""
+
+    verb: str
+    older_than: datetime
+    tasks: int = 0
+    stopped: bool = False
+    prospect: list[Row] | None = None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return 0, 1 where it could not be done, 130 where it was stopped."""
     options = _parser().parse_args(arguments)
-    stopping = threading.Event()
     database = Database(
         open_database(load_settings()).url, size=1, statement_timeout=0, name="execution-router-archive"
     )
+    try:
+        done = carry_out(database, options)
+    except Unfinished as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+    finally:
+        database.close()
+    sys.stdout.write(f"{told(done)}\n")
+    return STOPPED if done.stopped else DONE
+
+
+def carry_out(database: Database, options: argparse.Namespace, report: Report | None = None) -> Done:
+    """Do what ``add_options`` has read, until it is done or a signal stops it. ``report`` is told how far it is.
+
+    Raises Unfinished where it could not be done; what was done until then stays.
+    """
+    stopping = threading.Event()
     verb = "dropped" if options.drop else "moved"
-    run = Run(stopping=stopping, verb=verb)
+    run = Run(stopping=stopping, verb=verb, report=report)
     before = _stop_at_signals(stopping)
     try:
         older_than = database.run("archive_limit", days=options.older_than)[0]["older_than"]
         archive = Archive(database=database, older_than=older_than)
         _refuse_other_shapes(database)
         if options.dry_run:
-            _tell_prospect(database, older_than, drop=options.drop)
-            return DONE
+            return Done(verb=verb, older_than=older_than, prospect=_prospect(database, older_than, drop=options.drop))
         run.over(archive.drop if options.drop else archive.move, archive.settle)
         _seal(AuditChain(database))
     except (DatabaseUnavailable, StatementRefused, NotArchivable) as error:
-        sys.stderr.write(f"The archive stopped after {run.tasks:,} tasks, run it again to go on: {error}\n")
-        return FAILED
+        raise Unfinished(f"The archive stopped after {run.tasks:,} tasks, run it again to go on: {error}") from error
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        database.close()
-    stopped = stopping.is_set()
-    sys.stdout.write(f"Tasks {verb}: {run.tasks:,}{'; stopped, run it again to go on' if stopped else ''}\n")
-    return STOPPED if stopped else DONE
+    return Done(verb=verb, older_than=older_than, tasks=run.tasks, stopped=stopping.is_set())
+
+
+def told(done: Done) -> str:
+    """Return what a run did in words."""
+    if done.prospect is None:
+        return f"Tasks {done.verb}: {done.tasks:,}{'; stopped, run it again to go on' if done.stopped else ''}"
+    lines = [f"Finished before {done.older_than:%Y-%m-%d %H:%M} UTC:"]
+    if done.verb == "dropped":
+        lines.append(f"Tasks of the archive that would be dropped for good: {done.prospect[0]['tasks']:,}")
+    elif not any(row["kept_because"] is None for row in done.prospect):
+        lines.append("No task would be moved")
+    for row in done.prospect if done.verb == "moved" else ():
+        fate = "would be moved" if row["kept_because"] is None else f"stay: {row['kept_because']}"
+        lines.append(f"Trades {row['trades']:,}, tasks {row['tasks']:,}: {fate}")
+    return "\n".join(lines)
 
 
 def _lock(transaction: Transaction) -> None:
@@ -185,18 +238,10 @@ def _refuse_other_shapes(database: Database) -> None:
         )
 
 
-def _tell_prospect(database: Database, older_than: datetime, *, drop: bool) -> None:
-    sys.stdout.write(f"Finished before {older_than:%Y-%m-%d %H:%M} UTC:\n")
+def _prospect(database: Database, older_than: datetime, *, drop: bool) -> list[Row]:
     if drop:
-        count = database.run("drop_prospect", older_than=older_than)[0]["tasks"]
-        sys.stdout.write(f"Tasks of the archive that would be dropped for good: {count:,}\n")
-        return
-    rows = database.run("archive_prospect", older_than=older_than)
-    if not any(row["kept_because"] is None for row in rows):
-        sys.stdout.write("No task would be moved\n")
-    for row in rows:
-        fate = "would be moved" if row["kept_because"] is None else f"stay: {row['kept_because']}"
-        sys.stdout.write(f"Trades {row['trades']:,}, tasks {row['tasks']:,}: {fate}\n")
+        return database.run("drop_prospect", older_than=older_than)
+    return database.run("archive_prospect", older_than=older_than)
 
 
 def _seal(chain: AuditChain) -> None:
@@ -220,13 +265,8 @@ def _days(text: str) -> int:
     return days
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m database.archive",
-        description="Move finished trades with their tasks, logs, signals and facts into the schema archive. What is "
-        "open, unresolved or waits for a person stays, and so do orders and the audit. May be stopped at any moment, "
-        "run again, and run while the service works.",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Let a parser read what ``carry_out`` takes."""
     parser.add_argument(
         "--older-than", metavar="TIME", type=_days, required=True, help="90d, 26w or 2y since a trade's last task ended"
     )
@@ -236,6 +276,14 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="instead: delete for good what lies in the archive and is older; signals stay, so that a repeat is known",
     )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m database.archive",
+        description=ABOUT,
+    )
+    add_options(parser)
     return parser
 
 

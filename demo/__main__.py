@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from datetime import UTC, datetime
 from typing import Any
 
-from config.settings import Settings, load_settings
+from config.settings import load_settings
+from control.webhook import NoService, post, webhook_of
 from database.connection import Database, Row
 from database.startup import open_database
 from demo.day import Post, day
@@ -28,11 +25,11 @@ def main() -> int:
     database = Database(open_database(settings).url)
     since = database.run("server_time")[0]["now"]
     prefix = f"DEMO_{datetime.now(UTC):%Y%m%d_%H%M%S}"
-    url = _webhook(settings)
+    url = webhook_of(settings)
     try:
-        answers = [(post, *_send(url, post)) for post in day(prefix)]
-    except urllib.error.URLError as error:
-        print(f"No service answers at port {settings.port} ({error.reason}). Start it with: make run")
+        answers = [(message, *post(url, message.body)) for message in day(prefix)]
+    except NoService as error:
+        print(error)
         return 1
     _print_answers(answers)
     rows = _finished(database, prefix)
@@ -40,23 +37,6 @@ def main() -> int:
     _print_refused(database.run("refusals_since", since=since))
     database.close()
     return 0
-
-
-def _webhook(settings: Settings) -> str:
-    secret = settings.webhook_secret
-    query = "" if secret is None else f"?token={urllib.parse.quote(secret)}"
-    return f"http://127.0.0.1:{settings.port}/api/automated-signals/webhook{query}"
-
-
-def _send(url: str, post: Post) -> tuple[int, dict[str, Any]]:
-    request = urllib.request.Request(  # noqa: S310 - our own service on this machine
-        url, data=post.body.encode(), headers={"Content-Type": "text/plain"}, method="POST"
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
 
 
 def _finished(database: Database, prefix: str) -> list[Row]:
@@ -70,9 +50,9 @@ def _finished(database: Database, prefix: str) -> list[Row]:
 
 def _print_answers(answers: list[tuple[Post, int, dict[str, Any]]]) -> None:
     print("\nWhat was posted, and what the webhook answered\n")
-    for post, status, answer in answers:
+    for message, status, answer in answers:
         about = answer.get("warning") or (f"field {answer['field']}" if "field" in answer else "")
-        print(f"  {post.what:<28} {status}  {answer.get('status', ''):<10} {about}")
+        print(f"  {message.what:<28} {status}  {answer.get('status', ''):<10} {about}")
 
 
 def _print_verdicts(rows: list[Row]) -> None:

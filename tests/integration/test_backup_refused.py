@@ -90,7 +90,7 @@ def test_what_is_no_backup_or_a_broken_one_changes_nothing(on: Run, other_url: s
     ("script", "words"),
     [
         # It ends in the middle; it does something to a row that was restored.
-        ('{real}/pg_restore "$@" | head -c 30000; case "$*" in *--verbose*) exit 1;; esac', "pg_restore: "),
+        ('{real}/pg_restore "$@" | head -c 30000; case "$*" in *--verbose*) exit 1;; esac', "pg_restore said nothing"),
         (LOSING, "of the 40 rows that the backup has of public.execution_tasks not all"),
     ],
 )
