@@ -48,6 +48,9 @@ config: $(VENV)/.service ## Show the effective configuration and every problem i
 psql: $(VENV)/.service ## Open psql on the service's database
 	@$(BIN)/python -m database.psql
 
+backup: $(VENV)/.service ## Back the database up into backups/, while the service runs
+	@mkdir -p backups && $(BIN)/python -m control backup backups/$$(date -u +%Y-%m-%dT%H%M%SZ).dump
+
 test: $(VENV)/.browser ## Run all tests
 	$(BIN)/pytest --numprocesses 4 --dist worksteal
 
@@ -78,4 +81,4 @@ bench-small: $(VENV)/.development $(REFERENCES)/.installed ## Run every benchmar
 assets: $(VENV)/.service ## Install what the page loads in the browser
 	@$(BIN)/python -m web.assets --strict
 
-.PHONY: help run worker demo config psql test chaos lint format reference references bench bench-small assets
+.PHONY: help run worker demo config psql backup test chaos lint format reference references bench bench-small assets
