@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import stat
 import subprocess
 import sys
@@ -41,13 +42,14 @@ Control = Callable[..., subprocess.CompletedProcess[str]]
 def control(tmp_path: Path) -> Control:
     """Run the command as a process on a database."""
 
-    def run(url: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(url: str, *arguments: object, stderr: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "control", *map(str, arguments)],
             cwd=tmp_path,
             env={**ROUTED, "DATABASE_URL": url, "PYTHONPATH": str(repository()), "PATH": os.environ["PATH"]}
-            | environment,
-            capture_output=True,
+            | {"TERM": "xterm", "COLUMNS": "100"},
+            stdout=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             timeout=60,
             check=False,
@@ -95,9 +97,15 @@ def test_a_backup_beside_a_working_router_is_restored_whole_and_a_router_starts_
     beside.start()
     wait_until(lambda: len(made) > 5, what="the router to work")
     seal_all(database)
-    backed_up = told(control(database_url, "backup", file, "--json"))
+    terminal, its_end = pty.openpty()
+    done = control(database_url, "backup", file, "--json", stderr=its_end)
     over.set()
     beside.join()
+    os.close(its_end)
+    drawn = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert ("━━━━" in drawn, done.returncode) == (True, 0), drawn
+    backed_up = json.loads(done.stdout)
     assert backed_up["status"] == "backed_up"
     assert backed_up["bytes"] == file.stat().st_size > 0
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -149,8 +157,8 @@ def in_flight(database: Database, sql: Sql) -> dict[str, int]:
     ):
         sql("INSERT INTO execution_tasks (trade_id, event_type) VALUES (%s, %s)", trade, event)
         sql(f"UPDATE execution_tasks SET due_at = now(){changes} WHERE trade_id = %s", trade)
-    sql("INSERT INTO trading_halts (level, reason, set_by) VALUES ('FLATTEN', 'x', 'y')")
-    sql("INSERT INTO halt_actions (halt_id, firm_code, program_id, action) VALUES (1, 'APEX', 1, 'FLATTEN')")
+    sql("INSERT INTO trading_halts (level, firm_code, reason, set_by) VALUES ('FLATTEN', 'FTMO', 'x', 'y')")
+    sql("INSERT INTO halt_actions (halt_id, firm_code, program_id, action) VALUES (1, 'FTMO', 1, 'FLATTEN')")
     return {"held": held, "closing": closing, "sending": sending, "waiting": waiting}
 
 
@@ -201,6 +209,8 @@ def test_what_was_in_flight_is_never_sent_from_a_restored_record(
     assert bench.claim() == []
     assert bench.order(later).cause == "TRADING_HALTED"
     halt = restored["halt"]
+    in_force = "SELECT id, level, firm_code FROM trading_halts WHERE released_at IS NULL AND firm_code IS NULL"
+    assert ask(other_url, in_force) == [(halt["id"], "ENTRIES", None)]
     assert f"{halt['id']}" in on(other_url, "halts")[1]
     assert "compare positions and orders at every venue" in halt["reason"]
     released = on(other_url, "release", halt["id"], "--phrase", halt["release_phrase"], *SIGNED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import psycopg2
@@ -174,6 +175,19 @@ def test_an_altered_record_is_restored_and_told(
     assert [one["fault"] for one in told["audit"]["found"]] == ["CHANGED EVENT"]
     status, out, _ = on(other_url, "halts")
     assert "ALL" in out
+
+
+def test_a_dump_by_hand_opens_nobodys_login_again(
+    on: Run, database_url: str, other_url: str, sql: Sql, tmp_path: Path
+) -> None:
+    sql("INSERT INTO router_heartbeats VALUES ('p', 'WORKER', true, true, '{}', now())")
+    sql("INSERT INTO web_logins VALUES ('d', 'anna', 'operator', 'c', 's')")
+    file = tmp_path / "by-hand.dump"
+    command = [str(bundled_psql().with_name("pg_dump")), "--format=custom", f"--file={file}", database_url]
+    subprocess.run(command, check=True)
+    told = answer(on, other_url, "restore", file, *SIGNED)
+    assert (told["tables"]["public.web_logins"], told["tables"]["public.router_heartbeats"]) == (1, 1)
+    assert ask(other_url, "SELECT digest FROM web_logins UNION SELECT process FROM router_heartbeats") == []
 
 
 def test_programs_have_to_be_as_new_as_the_server(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from database.accounts import AccountRecord
 from database.connection import Database
 from domain.account import AccountKey
 from execution_router import ExecutionRouter
+from tests.armed import armed
 from tests.audits import decide, past_the_triggers, seal_all
 from tests.backups import SIGNED, Run, answer
 from tests.conftest import Sql, repository
@@ -113,6 +114,8 @@ def test_records_are_exported_between_times_and_with_the_archive(
     )
     assert [json.loads(line)["trade_id"] for line in out.splitlines()] == ["T1"]
     assert on(database_url, "export", "logs", "--until", "2026-01-01")[1] == ""
+    status, out, _ = on(database_url, "export", "logs", "--since", "2026-01-02", "--format", "jsonl")
+    assert [json.loads(line)["trade_id"] for line in out.splitlines()] == ["=T2", "T3", "T9"]
     file = tmp_path / "orders.jsonl"
     told = answer(on, database_url, "export", "orders", "--format", "jsonl", "--output", file)
     assert told == {"status": "exported", "records": 1, "format": "jsonl", "file": str(file)}
@@ -179,8 +182,10 @@ def following(url: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "Listening.\n"
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_feed_is_followed_for_one_trade_and_in_words(
@@ -246,3 +251,14 @@ def test_every_command_has_a_help(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     shown = capsys.readouterr().out
     assert all(name in shown for name in commands)
+
+
+def test_an_account_that_is_armed_here_gets_no_test_signal(
+    on: Run, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = {**armed(("APEX", 1)), "EXECUTION_DRY_RUN": "false", "WEBHOOK_SECRET": "hush-hush"}
+    for name, value in live.items():
+        monkeypatch.setenv(name, value)
+    status, out, err = on(database_url, "signal", "--entry", "16500", "--stop", "16475", "--url", "http://127.0.0.1:1")
+    assert (status, out, err.startswith("Refused: APEX/1 would trade it live")) == (1, "", True), err
+    assert answer(on, database_url, "check")["accounts"][1] == {"account": "APEX/1", "armed": True}
