@@ -9,7 +9,11 @@ from domain.order_state import OrderState
 
 # Why an order was not sent although nothing went wrong.
 HELD_BACK = frozenset(
-    {"TRADING_HALTED", "ACCOUNT_PAUSED", "TRADE_CLOSED", "SIGNAL_EXPIRED", "ACCOUNT_UNRESOLVED", "NOTHING_OPEN"}
+    {
+        *("TRADING_HALTED", "ACCOUNT_PAUSED", "TRADE_CLOSED", "SIGNAL_EXPIRED", "ACCOUNT_UNRESOLVED", "NOTHING_OPEN"),
+        # It waited when the backup was made that was restored.
+        "RESTORED",
+    }
 )
 UNRESOLVED_WORDS = (
     "Nobody knows yet whether the venue took this order. It is not sent again; it is resolved by the venue's record or "

@@ -187,10 +187,11 @@ def test_what_was_in_flight_is_never_sent_from_a_restored_record(
     # The log of each says the same as the ledger.
     logged = ask(
         other_url,
-        "SELECT trade_id, event_type, response_body #>> '{connector_results,0,details,state}' FROM execution_logs"
+        "SELECT trade_id, response_body #>> '{connector_results,0,status}',"
+        " response_body #>> '{connector_results,0,details,state}' FROM execution_logs"
         " WHERE response_body ? 'connector_results' AND trade_id <> 'HELD' ORDER BY id",
     )
-    assert logged == [("SENDING", "ENTRY", "UNRESOLVED"), ("WAITING", "ENTRY", "NOT_SENT")]
+    assert logged == [("SENDING", "UNRESOLVED", "UNRESOLVED"), ("WAITING", "SKIPPED", "NOT_SENT")]
     assert ledger.claim_entries([APEX_1], lambda order, _: {}, limit=9, lease=9.0) == ([], [])
     assert ledger.exits_due([APEX_1], limit=9) == []
     assert ask(other_url, "SELECT count(*) FROM halt_actions WHERE done_at IS NULL") == [(0,)]
