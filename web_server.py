@@ -131,8 +131,9 @@ class Service:
         app.register_blueprint(webhook_routes(self._intake, self.store, wake=self.router.wake))
         tracker = tracker_of(self.states)
         facts_of = WhatIf(self.settings, self.states, self._pools.pages, self.router.connectors).facts
+        take = SignalTaker(self._intake, self.store, wake=self.router.wake).take
         for routes in api_routes(
-            self.settings, self._pools, tracker, facts_of=facts_of, clock=utc_now, logger=self.logger
+            self.settings, self._pools, tracker, facts_of=facts_of, take=take, clock=utc_now, logger=self.logger
         ):
             app.register_blueprint(routes)
         assets = Assets()
@@ -144,10 +145,7 @@ class Service:
                 tracker,
                 self._changes,
                 assets=assets,
-                router=RouterSide(
-                    facts_of=facts_of,
-                    take=SignalTaker(self._intake, self.store, wake=self.router.wake).take,
-                ),
+                router=RouterSide(facts_of=facts_of, take=take),
                 clock=utc_now,
                 logger=self.logger,
             )

@@ -14,9 +14,10 @@ from control.tables import Columns, table
 from control.webhook import NoService, post, webhook_of
 from control.words import Commands, number, whole
 from domain.json_text import json_text
+from domain.test_signal import PREFIX, new_trade_id
 
-# By which a trade is known for a test, on every page and in every export.
-PREFIX = "TEST_"
+# A real order's trade must not begin as those do whose orders never leave.
+LIVE_PREFIX = "LIVE_TEST_"
 PHRASE = "SEND A REAL ORDER"
 LONGEST_WAIT = 300
 VERDICTS: Columns = (
@@ -52,7 +53,8 @@ def add_signals(commands: Commands) -> None:
 def _signal(typed: Namespace) -> Command:
     def run(desk: Desk) -> Answer:
         _refuse_live(desk, typed)
-        trade_id = f"{PREFIX}{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
+        now = datetime.now(UTC)
+        trade_id = f"{LIVE_PREFIX}{now:%Y%m%d_%H%M%S_%f}" if typed.live else new_trade_id(now, f"{now:%f}")
         body = json_text(_body(typed, trade_id, desk.settings.default_symbol))
         try:
             status, answer = post(webhook_of(desk.settings, typed.url), body)

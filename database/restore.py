@@ -14,6 +14,7 @@ from database.audit_check import Finding, Tally, check_audit
 from database.connection import Database
 from database.migrations import Schema, schema_of
 from database.order_rows import order_of
+from database.order_writes import OrderWriter
 from database.orders import OrderLedger
 from database.programs import ProgramFailed, Programs, fitting, programs_here, said
 from database.restore_script import Script, run_script
@@ -187,7 +188,6 @@ def _before(database: Database, wishes: Wishes, *, role: bool) -> str:
 def _tell_logs(database: Database, signature: Signature) -> None:
     """Let the tasks' logs say of the orders that were set aside what the ledger says."""
     ledger = OrderLedger(database, worker=signature.by)
+    writer = OrderWriter(identity=lambda: ledger.identity, worker=signature.by, row_changes=connector_row)
     with database.transaction() as transaction:
-        for row in transaction.rows("legs_set_aside"):
-            order = order_of(row)
-            ledger.write_row(transaction, order, connector_row(order))
+        writer.tell(transaction, [(order_of(row), None) for row in transaction.rows("legs_set_aside")])

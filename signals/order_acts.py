@@ -15,7 +15,7 @@ from domain.acts import LONGEST_VENUE_ORDER_ID, OrderFilter, Outcome, Resolution
 from domain.halt import HaltLevel, Scope
 from domain.order_state import OrderState
 from signals.account_fields import Read, read
-from signals.fields import Figure, TradeId, Words, text_of
+from signals.fields import DirectionWord, Figure, Price, Symbol, TradeId, Words, text_of
 from signals.json_forms import ACCOUNT, SCOPE, digits, matching, one_of, printable
 from signals.manual import REASON
 from signals.problem import FieldProblem, InvalidSignal
@@ -104,6 +104,17 @@ class HaltBody(SignedBody):
     level: Annotated[HaltLevel, BeforeValidator(_one_of(HaltLevel))] = Field(HaltLevel.ENTRIES, description=LEVELS)
 
 
+class TestSignalBody(SignedBody):
+    # Its name begins as those of tests do.
+    __test__ = False
+    symbol: Symbol = Field(description="a symbol such as NQ, NQ1!, CME_MINI:NQ1! or NQZ2025")
+    direction: DirectionWord = Field(description="Bullish, Bearish, long, short, buy or sell")
+    entry_price: Price = Field(description="a price above 0, in points")
+    stop_loss: Price = Field(
+        description="a price above 0, in points, below the entry of a LONG and above the entry of a SHORT"
+    )
+
+
 class ReleaseBody(SignedBody):
     phrase: Annotated[str, BeforeValidator(text_of(200)), printable(200)] = Field(
         description="the phrase that releases this halt, such as RELEASE APEX; the halt's own answer has it"
@@ -170,6 +181,13 @@ def parse_release(fields: Mapping[str, Any], now: datetime) -> tuple[str, Signat
 def parse_signature(fields: Mapping[str, Any], now: datetime) -> Signature:
     """Return who does something and why."""
     return read_closed(SignedBody, fields, now).model.signature()
+
+
+def parse_test_signal(fields: Mapping[str, Any], now: datetime) -> tuple[Mapping[str, Any], Signature]:
+    """Return the fields of a test signal, and who sends it and why."""
+    told = read_closed(TestSignalBody, fields, now).model
+    given = {name: getattr(told, name) for name in ("symbol", "direction", "entry_price", "stop_loss")}
+    return given, told.signature()
 
 
 def parse_query(arguments: Mapping[str, Any], now: datetime) -> OrderFilter:

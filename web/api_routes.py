@@ -11,12 +11,16 @@ from flask import Blueprint
 from account_engine.account_tracker import AccountTracker
 from config.settings import Settings
 from database.account_history import AccountHistory
+from database.operator_desk import OperatorDesk
+from database.page import PageRecord
 from database.pools import WebPools
 from web.accounts import account_routes
 from web.openapi.routes import openapi_routes
 from web.orders import order_routes
+from web.pages.status import StatusReader
 from web.pages.what_if import FactsOf
 from web.records import record_routes
+from web.test_signals import TakeSignal, TestSignals
 
 
 def api_routes(
@@ -25,6 +29,7 @@ def api_routes(
     tracker: AccountTracker,
     *,
     facts_of: FactsOf,
+    take: TakeSignal,
     clock: Callable[[], datetime],
     logger: logging.Logger,
 ) -> tuple[Blueprint, ...]:
@@ -40,5 +45,9 @@ def api_routes(
         logger=logger,
     )
     orders = order_routes(settings, pools.desk, clock=clock, logger=logger)
-    records = record_routes(settings, pools.pages, tracker, facts_of=facts_of, clock=clock, logger=logger)
+    status = StatusReader(settings, PageRecord(pools.pages))
+    tests = TestSignals(
+        take, OperatorDesk(pools.desk, settings.accounts), armed=lambda: status.read().live_anywhere, clock=clock
+    )
+    records = record_routes(settings, pools.pages, tracker, facts_of=facts_of, tests=tests, clock=clock, logger=logger)
     return accounts, orders, records, openapi_routes()

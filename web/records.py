@@ -20,16 +20,18 @@ from database.operator_acts import NotPossible
 from database.order_inspection import order_row
 from database.page import PageRecord
 from database.replay import NotReplayable, Replayed, Replays
-from domain.acts import HIGHEST_ID
+from domain.acts import HIGHEST_ID, Signature
 from signals.audit_query import parse_audit
 from signals.feed_query import FeedQuery, parse_feed
 from signals.fields import text_of
+from signals.order_acts import parse_test_signal
 from signals.problem import FieldProblem, InvalidSignal
 from web.api import Api, asked
 from web.known_accounts import ACCOUNT, KnownAccounts
 from web.orders import Counter
 from web.pages.analytics import USUAL_WINDOW, WINDOWS
 from web.pages.what_if import ACCEPTED, Answer, FactsOf, answer, question_of
+from web.test_signals import TestSignals
 
 SIGNAL = f"/api/signals/<int(max={HIGHEST_ID}):signal_id>"
 TASK = f"/api/tasks/<int(max={HIGHEST_ID}):task_id>"
@@ -41,16 +43,18 @@ def record_routes(
     tracker: AccountTracker,
     *,
     facts_of: FactsOf,
+    tests: TestSignals,
     clock: Callable[[], datetime],
     logger: logging.Logger,
 ) -> Blueprint:
     """Return the routes. ``database``: one whose statements may take their time; ``clock`` gives the time in UTC.
 
-    ``facts_of`` gathers what an entry of one account would be decided from now.
+    ``facts_of`` gathers what an entry of one account would be decided from now; ``tests`` sends test signals.
     """
     routes = Blueprint("records", __name__)
     counter = Counter(Api(settings, logger), clock)
     _add_signals(routes, counter, Feed(database))
+    _add_test_signal(routes, counter, tests)
     _add_tasks(routes, counter, Feed(database), Replays(database, default_symbol=settings.default_symbol))
     _add_figures(routes, counter, database)
     accounts = KnownAccounts(settings.accounts, settings.account_names(), tracker, tracker.rules_of)
@@ -93,6 +97,16 @@ def _add_signals(routes: Blueprint, counter: Counter, feed: Feed) -> None:
             return {"trade": {**found, "orders": [order_row(row) for row in found["orders"]]}}
 
         return counter.show(tell)
+
+
+def _add_test_signal(routes: Blueprint, counter: Counter, tests: TestSignals) -> None:
+    def send(told: tuple[Mapping[str, Any], Signature]) -> Mapping[str, Any]:
+        given, signature = told
+        return tests.send(given, signature, source="api")
+
+    @routes.post("/api/signals/test")
+    def test_signal() -> Response:
+        return counter.act(parse_test_signal, send)
 
 
 def _add_tasks(routes: Blueprint, counter: Counter, feed: Feed, replays: Replays) -> None:

@@ -105,6 +105,7 @@ ROUTES: dict[str, Access] = {
     "orders.halt": Access.OPERATOR,
     "orders.release": Access.OPERATOR,
     "records.signals": Access.VIEWER,
+    "records.test_signal": Access.OPERATOR,
     "records.signal": Access.VIEWER,
     "records.trade": Access.VIEWER,
     "records.task": Access.VIEWER,

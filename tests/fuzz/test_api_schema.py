@@ -32,6 +32,7 @@ WITHIN = (
     *("webhooks_automated_signal", "webhooks_automated_signal_by_path", "webhooks_live_signal"),
     *("webhooks_live_signal_by_path", "accounts_ninjatrader_update", "accounts_state", "accounts_override"),
     *("accounts_flags", "accounts_equity_curve", "orders_resolve", "orders_release", "records_what_if"),
+    "records_test_signal",
 )
 
 

@@ -385,6 +385,28 @@ def test_a_test_signal_is_marked_and_refused_while_any_process_has_an_account_ar
     ]
 
 
+def test_a_test_signal_over_the_api_is_the_same(desk: Desk) -> None:
+    body = {"symbol": "NQ", "direction": "long", "entry_price": 16500, "stop_loss": 16475, "reason": "a look"}
+    client = desk.apps[0].test_client()
+    bearer = {"Authorization": "Bearer t"}
+    answer = client.post("/api/signals/test", json={**body, "by": "bob"}, headers=bearer)
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "accepted")
+    (signal,) = desk.sql("SELECT trade_id, source, task_id FROM automated_signals ORDER BY id DESC LIMIT 1")
+    assert (signal["trade_id"].startswith("TEST_SIGNAL_"), signal["source"]) == (True, "api")
+    acts = desk.sql("SELECT act, by, reason FROM operator_acts WHERE task_id = %s", signal["task_id"])
+    assert acts == [{"act": "TEST_SIGNAL", "by": "bob (token)", "reason": "a look"}]
+    wrong = client.post("/api/signals/test", json={**body, "by": "bob", "stop_loss": 16525}, headers=bearer)
+    assert (wrong.status_code, [one["field"] for one in wrong.get_json()["errors"]]) == (400, ["stop_loss"])
+    desk.sql(
+        "INSERT INTO router_heartbeats (process, kind, routes, dry_run, armed, started_at)"
+        " VALUES ('other', 'WORKER', TRUE, FALSE, %s, now())",
+        ["APEX/1"],
+    )
+    refused = client.post("/api/signals/test", json={**body, "by": "bob"}, headers=bearer)
+    assert (refused.status_code, "APEX/1 trades live" in refused.get_json()["message"]) == (409, True)
+    desk.sql("DELETE FROM router_heartbeats WHERE process = 'other'")
+
+
 def test_a_login_that_has_ended_is_told_and_led_back_to_the_form(desk: Desk) -> None:
     client = desk.apps[0].test_client()
     log_in(client, ADMIN, name="carl")

@@ -22,6 +22,7 @@ from control.arguments import command_parser
 from database.accounts import AccountRecord
 from database.connection import Database
 from domain.account import AccountKey
+from domain.test_signal import is_test
 from execution_router import ExecutionRouter
 from tests.armed import armed
 from tests.audits import decide, past_the_triggers, seal_all
@@ -147,7 +148,7 @@ def test_a_test_signal_goes_through_the_webhook_and_no_live_account_gets_it(
     assert (status, "no service answers at http://127.0.0.1:1/api/" in err) == (1, True)
     with web_process(database_url, tmp_path / "web.log") as web, following(database_url, "--json") as follower:
         told = answer(on, database_url, *price, "--url", web.url)
-        assert told["trade_id"].startswith("TEST_")
+        assert is_test(told["trade_id"])
         assert [row["account"] for row in told["verdicts"]] == ["FTMO/1", "APEX/1"]
         stored = sql("SELECT stop_loss, raw_body ->> 'trade_id' AS trade FROM automated_signals")
         assert [(str(row["stop_loss"]), row["trade"]) for row in stored] == [("16475.25", told["trade_id"])]
@@ -161,7 +162,7 @@ def test_a_test_signal_goes_through_the_webhook_and_no_live_account_gets_it(
         assert (status, "type exactly: --phrase 'SEND A REAL ORDER'" in err) == (1, True)
         assert len(sql("SELECT id FROM automated_signals")) == 1
         live = answer(on, database_url, *price, "--url", web.url, "--live", "--phrase", "SEND A REAL ORDER")
-        assert len(live["verdicts"]) == 2
+        assert (len(live["verdicts"]), is_test(live["trade_id"])) == (2, False)
 
         follower.send_signal(signal.SIGINT)
         out, _ = follower.communicate(timeout=20)

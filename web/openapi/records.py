@@ -13,9 +13,11 @@ from signals.audit_query import AuditQuery
 from signals.feed_query import FeedQuery
 from signals.json_forms import words
 from signals.lifecycle import Lifecycle
-from web.openapi.forms import query_form
+from signals.order_acts import SPELLINGS, TestSignalBody
+from web.openapi.forms import body_form, query_form
 from web.openapi.operation import Operation, Schema, Shown
 from web.openapi.order_answers import ActShown, Order, OrderEvent
+from web.openapi.webhooks import SignalTaken
 from web.pages.analytics import USUAL_WINDOW, WINDOWS
 from web.pages.signals import PERIODS
 from web.pages.what_if import ACCEPTED, MOST_CONTRACTS
@@ -231,6 +233,12 @@ def record_operations() -> dict[str, Operation]:
     return {
         "records.signals": Operation(
             summary="List signals with what was decided", answer=SignalFeed, query=query_form(FeedQuery)
+        ),
+        "records.test_signal": Operation(
+            summary="Send a test signal: decided as any other, refused while an account trades live, never sent",
+            answer=SignalTaken,
+            body=body_form(TestSignalBody, SPELLINGS, closed=True),
+            refusals=CONFLICT | {429},
         ),
         "records.signal": Operation(summary="Show a signal with all that came of it", answer=OneSignal),
         "records.trade": Operation(summary="Show a trade by its id", answer=OneTrade, path=TRADE, refusals=UNREADABLE),

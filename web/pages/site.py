@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
 
 from flask import Blueprint
 
@@ -37,12 +36,7 @@ from web.pages.status import StatusReader
 from web.pages.tasks import add_tasks
 from web.pages.test_signal import add_test_signal
 from web.pages.what_if import FactsOf
-
-
-class TakeSignal(Protocol):
-    """Takes a signal in: its fields, and its text for the record."""
-
-    def __call__(self, fields: Mapping[str, Any], raw_body: str, *, source: str) -> dict[str, Any]: ...
+from web.test_signals import TakeSignal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,15 @@
-"""A test signal: a person's own entry, taken in as the webhook takes one, to see the whole way in dry-run."""
+"""The page from which a person sends a test signal."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request, url_for
 
-from database.operator_acts import NotPossible
 from domain.acts import Signature
-from domain.json_text import json_text
 from domain.order import Direction
-from domain.test_signal import PREFIX, new_trade_id
+from domain.test_signal import PREFIX
 from signals.model import EntrySignal
 from signals.payload import parse_signal
 from signals.problem import FieldProblem, InvalidSignal
@@ -20,6 +17,7 @@ from web.formats import number
 from web.pages.confirmation import Confirmation
 from web.pages.forms import filled_in, form
 from web.pages.gate import signature
+from web.test_signals import TestSignals
 
 if TYPE_CHECKING:
     from web.pages.site import Site
@@ -45,21 +43,24 @@ def add_test_signal(routes: Blueprint, site: Site) -> None:
 class _TestBench:
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._signals = TestSignals(
+            site.router.take, site.desk, armed=lambda: site.frame.status().live_anywhere, clock=site.clock
+        )
 
     def asked(self, fields: Mapping[str, str]) -> Mapping[str, Any]:
         """Return the form for a signal, and what sending it would do once it is given."""
         problems: tuple[FieldProblem, ...] = ()
-        act, armed = None, self._site.frame.status().live_anywhere
+        act, why_not = None, self._signals.why_not()
         given = filled_in(fields, *FIELDS)
-        if given and not armed:
+        if given and why_not is None:
             try:
-                act = self._confirmed(parse_signal(self._body(given)), given)
+                act = self._confirmed(parse_signal(self._signals.body(given, signature())), given)
             except InvalidSignal as error:
                 problems = tuple(problem for problem in error.problems if problem.field in FIELDS)
         return form(
             act=act,
             problems=problems,
-            refused=_why_not(armed),
+            refused=why_not,
             typed={
                 "symbol": self._site.settings.default_symbol,
                 **USUAL,
@@ -71,25 +72,9 @@ class _TestBench:
 
     def send(self) -> str:
         """Send it as the form says; return where it is shown. Raises InvalidSignal, Refused and NotPossible."""
-        why_not = _why_not(self._site.frame.status().live_anywhere)
-        if why_not is not None:
-            raise NotPossible(why_not.removesuffix("."))
-        body = self._body(filled_in(request.form, *FIELDS))
-        answer = self._site.router.take(body, json_text(body), source="page")
-        signed = Signature(signature(), REASON)
-        self._site.desk.test_signal(answer["task_id"], answer["trade_id"], signed)
+        given = filled_in(request.form, *FIELDS)
+        answer = self._signals.send(given, Signature(signature(), REASON), source="page")
         return url_for("pages.signal", signal_id=answer["signal_id"])
-
-    def _body(self, given: Mapping[str, str]) -> dict[str, Any]:
-        now = self._site.clock()
-        return {
-            **given,
-            "event_type": "ENTRY",
-            "trade_id": new_trade_id(now, secrets.token_hex(4)),
-            "alert_time": now.isoformat(),
-            "test": True,
-            "sent_by": signature(),
-        }
 
     def _confirmed(self, signal: Any, given: Mapping[str, str]) -> Confirmation:
         assert isinstance(signal, EntrySignal)  # noqa: S101 - the body says so
@@ -110,10 +95,3 @@ class _TestBench:
             kept=given,
             reason=None,
         )
-
-
-def _why_not(armed: tuple[str, ...]) -> str | None:
-    if not armed:
-        return None
-    verb = "trades" if len(armed) == 1 else "trade"
-    return f"{', '.join(armed)} {verb} live, and a test signal is for dry-run alone: set EXECUTION_DRY_RUN first."
