@@ -110,9 +110,7 @@ class HttpPool:
         asked = Request(self._base_url)  # noqa: S310 - no request is made of it
         _leaving.begun = False
         try:
-            answer = self._pool.urlopen(
-                method, path, body=body, headers={**USUAL, **self._cookies_for(asked), **headers}, redirect=False
-            )
+            answer = self._pool.urlopen(method, path, body=body, headers=self._headers(headers, asked), redirect=False)
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             if _leaving.begun:
                 raise Unclear(f"{type(error).__name__}: {error}") from error
@@ -126,11 +124,14 @@ class HttpPool:
         """Close every connection, those in use as soon as their calls have ended, and make no further call."""
         self._pool.close()
 
-    def _cookies_for(self, asked: Request) -> dict[str, str]:
-        if not len(self._cookies):
-            return {}
-        self._cookies.add_cookie_header(asked)
-        return {"Cookie": asked.unredirected_hdrs["Cookie"]} if "Cookie" in asked.unredirected_hdrs else {}
+    def _headers(self, given: Mapping[str, str], asked: Request) -> urllib3.HTTPHeaderDict:
+        if len(self._cookies):
+            self._cookies.add_cookie_header(asked)
+        # By name in any case: what is given replaces what is usual.
+        headers = urllib3.HTTPHeaderDict(USUAL)
+        for name, text in {**asked.unredirected_hdrs, **given}.items():
+            headers[name] = text
+        return headers
 
 
 class _Told:

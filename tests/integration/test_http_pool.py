@@ -104,13 +104,15 @@ def half(connection: socket.socket) -> None:
 def test_a_connection_is_kept_from_one_call_to_the_next(venue: Venue, calls: HttpCalls) -> None:
     venue.answers = [OK, OK]
     for _ in range(2):
-        reply = calls.call("POST", "/orders", json_body={"qty": 1}, params={"live": True}, headers={"X-Key": "k"})
+        headers = {"X-Key": "k", "user-agent": "mine"}
+        reply = calls.call("POST", "/orders", json_body={"qty": 1}, params={"live": True}, headers=headers)
         assert (reply.status, reply.body) == (200, {"id": "1.5"})
     assert venue.connections == 1
     head, _, body = venue.requests[0].partition(b"\r\n\r\n")
     assert head.split(b"\r\n")[0] == b"POST /v1/orders?live=true HTTP/1.1"
     assert {b"X-Key: k", b"Content-Length: 9", b"Content-Type: application/json"} <= set(head.split(b"\r\n"))
     assert body == b'{"qty":1}'
+    assert [line for line in head.split(b"\r\n") if line.lower().startswith(b"user-agent")] == [b"user-agent: mine"]
 
 
 @pytest.mark.parametrize(

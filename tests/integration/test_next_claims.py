@@ -10,7 +10,8 @@ from functools import partial
 
 import pytest
 
-from database.connection import Database
+from database.connection import Database, Subscription
+from database.order_writes import is_of_order
 from database.orders import Change, NextEntries, OrderLedger, OrderWrite
 from domain.ledger import LedgerOrder
 from domain.order_rows import connector_row
@@ -148,3 +149,13 @@ def test_workers_never_claim_two_entries_of_an_account_at_once(bench: Bench, sql
         told[row["firm_code"], row["program_id"]].append((row["trade_id"], row["to_state"]))
     in_turn = [(trade, state) for trade in trades for state in ("SENDING", "FILLED")]
     assert dict(told) == {tuple(account): in_turn for account in ACCOUNTS}
+
+
+def test_an_event_of_an_order_is_known_by_its_text(bench: Bench, database_url: str) -> None:
+    """It makes no task due, so it wakes nobody who decides."""
+    bench.plan("T1", entry_leg())
+    (order,) = bench.claim()
+    with Subscription(database_url, "router_events") as events:
+        bench.ledger.write_all([answer(order)], connector_row)
+        assert [is_of_order(text) for text in events.wait()] == [True]
+    assert not is_of_order('{"event":"signal_stored","order":1}')
