@@ -24,7 +24,8 @@ EXAMPLES = """\
 examples:
   python -m control check                              python -m control status
   python -m control accounts                           python -m control account APEX/1
-  python -m control tail                               python -m control signal --entry 16500 --stop 16475
+  python -m control tail                               python -m control audit
+  python -m control signal --entry 16500 --stop 16475 --by anna --reason "is it up?"
   python -m control orders --open                      python -m control order 17
   python -m control deadletters                        python -m control deadletters show leg:34
   python -m control resolve 17 --outcome filled --filled 2 --price 16501.25 --by anna --reason "seen at the venue"
@@ -32,8 +33,8 @@ examples:
   python -m control differences settle 3 --how accept --by anna --reason "my own position"
   python -m control halt --scope APEX --level entries --by anna --reason "news"
   python -m control release 2 --phrase "RELEASE APEX" --by anna --reason "news are out"
-  python -m control audit                              python -m control export orders --since 2026-11-01
-  python -m control archive --older-than 90d           python -m control backup 2026-11-21.dump
+  python -m control export orders --since 2026-11-01   python -m control backup 2026-11-21.dump
+  python -m control archive --older-than 90d
   python -m control restore 2026-11-21.dump --by anna --reason "the disk is gone"
 
 Each command takes --help and, for machines, --json. It works on the database of this folder's settings.

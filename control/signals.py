@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from argparse import Namespace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from config.arming import Armed, arming
 from control.desk import Answer, Command, Desk, Refused
 from control.tables import Columns, table
 from control.webhook import NoService, post, webhook_of
-from control.words import Commands, number, whole
+from control.words import Commands, number, signature, whole
+from database.operator_desk import OperatorDesk
 from domain.json_text import json_text
 from domain.test_signal import PREFIX, new_trade_id
 
-# A real order's trade must not begin as those do whose orders never leave.
-LIVE_PREFIX = "LIVE_TEST_"
+REAL_PREFIX = "REAL_TEST_"
 PHRASE = "SEND A REAL ORDER"
 LONGEST_WAIT = 300
 VERDICTS: Columns = (
@@ -26,19 +26,21 @@ VERDICTS: Columns = (
 )
 SIGNAL = f"""\
 Send an entry to the running service through its webhook, and show what each account's verdict is. Its trade id begins
-with {PREFIX}. Where an account trades live it is refused, because the order would be a real one; unless --live and the
-phrase say that this is wanted.
+with {PREFIX}: it is decided and recorded as any other, and never sent to a venue, whatever is armed. With --live and
+the phrase it is an entry like any other: where an account trades live, the order is a real one.
 
 examples:
-  python -m control signal --entry 16500 --stop 16475
-  python -m control signal --symbol ES --direction short --entry 5900 --stop 5910 --contracts 1 --json
-  python -m control signal --entry 16500 --stop 16475 --url https://YOUR-HOST
+  python -m control signal --entry 16500 --stop 16475 --by anna --reason "after the upgrade"
+  python -m control signal --symbol ES --direction short --entry 5900 --stop 5910 --by anna --reason "map of ES" --json
+  python -m control signal --entry 16500 --stop 16475 --url https://YOUR-HOST --by anna --reason "is it up?"
 """
 
 
 def add_signals(commands: Commands) -> None:
     """Add ``signal``."""
-    signal = commands.add("signal", _signal, "send a test signal and show what was decided on it", about=SIGNAL)
+    signal = commands.add(
+        "signal", _signal, "send a test signal and show what was decided on it", signed=True, about=SIGNAL
+    )
     signal.add_argument("--entry", type=number, required=True, metavar="PRICE", help="entry price in points")
     signal.add_argument("--stop", type=number, required=True, metavar="PRICE", help="stop price in points")
     signal.add_argument("--symbol", metavar="NQ", help="DEFAULT_SYMBOL if not given")
@@ -46,15 +48,15 @@ def add_signals(commands: Commands) -> None:
     signal.add_argument("--contracts", type=whole(1000), help="sized by risk if not given")
     signal.add_argument("--url", metavar="https://HOST", help="where the service is; this machine if not given")
     signal.add_argument("--wait", type=whole(LONGEST_WAIT), default=20, metavar="SECONDS", help="for the verdicts; 20")
-    signal.add_argument("--live", action="store_true", help="also where an account trades live")
+    signal.add_argument("--live", action="store_true", help="a real entry, which live accounts trade")
     signal.add_argument("--phrase", metavar="TEXT", help=f"{PHRASE!r}, which --live asks for")
 
 
 def _signal(typed: Namespace) -> Command:
+    signed = signature(typed)
+
     def run(desk: Desk) -> Answer:
-        _refuse_live(desk, typed)
-        now = datetime.now(UTC)
-        trade_id = f"{LIVE_PREFIX}{now:%Y%m%d_%H%M%S_%f}" if typed.live else new_trade_id(now, f"{now:%f}")
+        trade_id = _trade_id(typed)
         body = json_text(_body(typed, trade_id, desk.settings.default_symbol))
         try:
             status, answer = post(webhook_of(desk.settings, typed.url), body)
@@ -63,6 +65,7 @@ def _signal(typed: Namespace) -> Command:
         if status != 200:
             words = answer.get("message") or answer.get("code") or "no reason given"
             raise Refused(f"the webhook answered {status}: {words}")
+        OperatorDesk(desk.database).test_signal(answer["task_id"], trade_id, signed)
         rows = _verdicts(desk, trade_id, typed.wait)
         data = {"status": answer["status"], "trade_id": trade_id, "task_id": answer["task_id"], "verdicts": rows}
         return Answer(data, _text(data, typed.wait), good=bool(rows))
@@ -70,16 +73,13 @@ def _signal(typed: Namespace) -> Command:
     return run
 
 
-def _refuse_live(desk: Desk, typed: Namespace) -> None:
-    armed = {row["account"] for row in desk.database.run("accounts_armed_now")}
-    armed |= {str(key) for key in desk.settings.accounts if isinstance(arming(key, desk.settings), Armed)}
-    if not armed:
-        return
-    live = ", ".join(sorted(armed))
+def _trade_id(typed: Namespace) -> str:
+    now, number = datetime.now(UTC), secrets.token_hex(4)
     if not typed.live:
-        raise Refused(f"{live} would trade it live, and the order would be a real one. If you want that: --live")
+        return new_trade_id(now, number)
     if (typed.phrase or "").strip() != PHRASE:
-        raise Refused(f"to let {live} trade it type exactly: --phrase '{PHRASE}'")
+        raise Refused(f"live accounts would trade it. If you want that, type exactly: --phrase '{PHRASE}'")
+    return f"{REAL_PREFIX}{now:%Y%m%d_%H%M%S}_{number}"
 
 
 def _body(typed: Namespace, trade_id: str, default_symbol: str) -> dict[str, Any]:

@@ -187,7 +187,7 @@ def _before(database: Database, wishes: Wishes, *, role: bool) -> str:
 
 def _tell_logs(database: Database, signature: Signature) -> None:
     """Let the tasks' logs say of the orders that were set aside what the ledger says."""
-    ledger = OrderLedger(database, worker=signature.by)
-    writer = OrderWriter(identity=lambda: ledger.identity, worker=signature.by, row_changes=connector_row)
+    identity = OrderLedger(database, worker=signature.by).identity
+    writer = OrderWriter(identity=lambda: identity, worker=signature.by, row_changes=connector_row)
     with database.transaction() as transaction:
         writer.tell(transaction, [(order_of(row), None) for row in transaction.rows("legs_set_aside")])

@@ -15,10 +15,3 @@ ORDER BY id
 
 -- name: server_time
 SELECT now() AS now
-
--- name: accounts_armed_now
--- The accounts that a process which runs now trades live.
-SELECT DISTINCT account
-FROM router_heartbeats, unnest(armed) AS account
-WHERE beat_at > clock_timestamp() - interval '60 seconds'
-ORDER BY account

@@ -24,7 +24,6 @@ from database.connection import Database
 from domain.account import AccountKey
 from domain.test_signal import is_test
 from execution_router import ExecutionRouter
-from tests.armed import armed
 from tests.audits import decide, past_the_triggers, seal_all
 from tests.backups import SIGNED, Run, answer
 from tests.conftest import Sql, repository
@@ -140,10 +139,10 @@ def test_the_archive_is_filled_and_emptied(on: Run, database_url: str, router: E
     assert on(database_url, "archive", "--older-than", "90d", "--drop") == (0, "Tasks dropped: 1\n", "")
 
 
-def test_a_test_signal_goes_through_the_webhook_and_no_live_account_gets_it(
+def test_a_test_signal_goes_through_the_webhook_and_is_never_sent(
     on: Run, database_url: str, sql: Sql, tmp_path: Path
 ) -> None:
-    price = ("signal", "--entry", "16500", "--stop", "16475.25")
+    price = ("signal", "--entry", "16500", "--stop", "16475.25", *SIGNED)
     status, _, err = on(database_url, *price, "--url", "http://127.0.0.1:1")
     assert (status, "no service answers at http://127.0.0.1:1/api/" in err) == (1, True)
     with web_process(database_url, tmp_path / "web.log") as web, following(database_url, "--json") as follower:
@@ -152,17 +151,19 @@ def test_a_test_signal_goes_through_the_webhook_and_no_live_account_gets_it(
         assert [row["account"] for row in told["verdicts"]] == ["FTMO/1", "APEX/1"]
         stored = sql("SELECT stop_loss, raw_body ->> 'trade_id' AS trade FROM automated_signals")
         assert [(str(row["stop_loss"]), row["trade"]) for row in stored] == [("16475.25", told["trade_id"])]
-        status, _, err = on(database_url, "signal", "--entry", "16500", "--stop", "16600", "--url", web.url)
+        assert sql("SELECT act, task_id, by FROM operator_acts") == [
+            {"act": "TEST_SIGNAL", "task_id": told["task_id"], "by": "anna"}
+        ]
+        wrong_side = ("signal", "--entry", "16500", "--stop", "16600", *SIGNED, "--url", web.url)
+        status, _, err = on(database_url, *wrong_side)
         assert (status, err.startswith("Refused: the webhook answered 400: ")) == (1, True)
 
-        sql("INSERT INTO router_heartbeats VALUES ('p1', 'WORKER', true, false, '{APEX/1}', now())")
-        status, _, err = on(database_url, *price, "--url", web.url)
-        assert (status, err.startswith("Refused: APEX/1 would trade it live")) == (1, True)
-        status, _, err = on(database_url, *price, "--url", web.url, "--live", "--phrase", "send it")
-        assert (status, "type exactly: --phrase 'SEND A REAL ORDER'" in err) == (1, True)
+        for more in ((), ("--phrase", "send it")):
+            status, _, err = on(database_url, *price, "--url", web.url, "--live", *more)
+            assert (status, "type exactly: --phrase 'SEND A REAL ORDER'" in err) == (1, True)
         assert len(sql("SELECT id FROM automated_signals")) == 1
         live = answer(on, database_url, *price, "--url", web.url, "--live", "--phrase", "SEND A REAL ORDER")
-        assert (len(live["verdicts"]), is_test(live["trade_id"])) == (2, False)
+        assert (is_test(live["trade_id"]), len(live["verdicts"])) == (False, 2)
 
         follower.send_signal(signal.SIGINT)
         out, _ = follower.communicate(timeout=20)
@@ -170,7 +171,7 @@ def test_a_test_signal_goes_through_the_webhook_and_no_live_account_gets_it(
     events = [json.loads(line) for line in out.splitlines()]
     finished = next(event for event in events if event["event"] == "task_finished")
     assert (finished["trade_id"], len(finished["verdicts"])) == (told["trade_id"], 2)
-    assert {event["event"] for event in events} >= {"signal_stored", "task_finished"}
+    assert {event["event"] for event in events} >= {"signal_stored", "task_finished", "operator_act"}
 
 
 @contextmanager
@@ -226,8 +227,9 @@ def test_alerts_are_tried(on: Run, database_url: str, monkeypatch: pytest.Monkey
         ("archive",),
         ("archive", "--older-than", "90"),
         ("audit", "--head", "12"),
-        ("signal", "--entry", "16500"),
-        ("signal", "--entry", "high", "--stop", "1"),
+        ("signal", "--entry", "16500", *SIGNED),
+        ("signal", "--entry", "high", "--stop", "1", *SIGNED),
+        ("signal", "--entry", "16500", "--stop", "16475"),
         ("account",),
         ("backup",),
         ("restore", "x.dump"),
@@ -252,14 +254,3 @@ def test_every_command_has_a_help(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     shown = capsys.readouterr().out
     assert all(name in shown for name in commands)
-
-
-def test_an_account_that_is_armed_here_gets_no_test_signal(
-    on: Run, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    live = {**armed(("APEX", 1)), "EXECUTION_DRY_RUN": "false", "WEBHOOK_SECRET": "hush-hush"}
-    for name, value in live.items():
-        monkeypatch.setenv(name, value)
-    status, out, err = on(database_url, "signal", "--entry", "16500", "--stop", "16475", "--url", "http://127.0.0.1:1")
-    assert (status, out, err.startswith("Refused: APEX/1 would trade it live")) == (1, "", True), err
-    assert answer(on, database_url, "check")["accounts"][1] == {"account": "APEX/1", "armed": True}
