@@ -182,9 +182,8 @@ def test_what_flickers_stays_one_alert(database: Database, phone: Channel, sql: 
 
 def test_nothing_is_told_before_the_fact_is_committed(watch: Watch, phone: Channel, database: Database) -> None:
     with database.transaction() as other:
-        other.rows(
-            "beat", process="gone", kind="WEB", started_at=datetime.now(UTC), routes=False, dry_run=True, armed=[]
-        )
+        gone = {"process": "gone", "kind": "WEB", "started_at": datetime.now(UTC), "stages": "{}"}
+        other.rows("beat", **gone, routes=False, dry_run=True, armed=[])
         watch.round()
         assert phone.messages == []
     watch.round()
