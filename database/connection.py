@@ -14,10 +14,12 @@ from typing import Any, NamedTuple, Self
 from database.driver import (
     AnyConnection,
     ConnectionLost,
+    DatabaseSilent,
     DatabaseUnavailable,
     DriverError,
     SessionNotKept,
     StatementRefused,
+    answered,
     connect,
     connect_for_long,
     prepared_for,
@@ -43,6 +45,10 @@ Row = dict[str, Any]
 # How long a lost connection is remembered as one, and how many of them at most.
 FAILURE_SECONDS = 300.0
 MOST_FAILURES = 100
+# A server that said nothing is not asked again by everybody at once: each would wait as long, one after the other.
+SILENCE_SECONDS = 1.0
+# A server that refuses does so at once; who needs longer for a failure has said nothing.
+SILENT_CONNECT_SECONDS = 1.0
 
 
 class PoolUse(NamedTuple):
@@ -61,7 +67,7 @@ class Transaction:
 
     def rows(self, name: str, /, **values: Any) -> list[Row]:
         """Run a named statement and return its rows."""
-        with translated(), self._connection.cursor() as cursor:
+        with answered(self._connection), self._connection.cursor() as cursor:
             form, prepared = prepared_forms().get(name), prepared_for(self._connection)
             if form is not None and prepared is not None:
                 if name not in prepared:
@@ -88,6 +94,7 @@ class Database:
 
     A caller waits up to ``patience`` seconds for a free one. ``statement_timeout`` in seconds is the server's.
     When a connection is lost, all idle ones are dropped with it: after a restart of the server each of them is dead.
+    After a server said nothing for too long, nobody opens a connection for SILENCE_SECONDS.
     """
 
     def __init__(
@@ -110,6 +117,7 @@ class Database:
         self._lock = threading.Lock()
         self._idle: list[AnyConnection] = []
         self._generation = 0
+        self._silent_until = float("-inf")
 
     def run(self, name: str, /, *, again: bool = False, **values: Any) -> list[Row]:
         """Run one named statement in a transaction of its own and return its rows.
@@ -134,10 +142,10 @@ class Database:
             connection.autocommit = False
             try:
                 yield Transaction(connection)
-                with translated():
+                with answered(connection):
                     connection.commit()
             except BaseException:
-                with suppress(DriverError):
+                with suppress(DriverError, DatabaseUnavailable), answered(connection):
                     connection.rollback()
                 raise
             finally:
@@ -169,10 +177,12 @@ class Database:
                 generation = self._generation
                 connection = self._idle.pop() if self._idle else None
             if connection is None:
-                connection = connect(self._url, name=self.name, statement_timeout=self._statement_timeout)
+                connection = self._connect()
             try:
                 yield connection
-            except DatabaseUnavailable:
+            except DatabaseUnavailable as error:
+                if isinstance(error, DatabaseSilent):
+                    self._silent_until = time.monotonic() + SILENCE_SECONDS
                 connection.close()
                 self.close()
                 raise
@@ -185,6 +195,18 @@ class Database:
             with self._lock:
                 self._used -= 1
             self._free.release()
+
+    def _connect(self) -> AnyConnection:
+        began = time.monotonic()
+        if began < self._silent_until:
+            raise DatabaseUnavailable("the database did not answer a moment ago")
+        try:
+            return connect(self._url, name=self.name, statement_timeout=self._statement_timeout)
+        except DatabaseUnavailable:
+            now = time.monotonic()
+            if now - began >= SILENT_CONNECT_SECONDS:
+                self._silent_until = now + SILENCE_SECONDS
+            raise
 
     def _failed(self) -> None:
         with self._lock:
@@ -226,7 +248,7 @@ class Subscription:
     QUIET_SECONDS = 15.0
 
     def __init__(self, url: str, channel: str) -> None:
-        self._connection = connect_for_long(url, name="execution-router-listener", statement_timeout=30.0)
+        self._connection = connect_for_long(url, name="execution-router-listener", statement_timeout=5.0)
         self._wake_read, self._wake_write = socket.socketpair()
         with translated(), self._connection.cursor() as cursor:
             cursor.execute(f"LISTEN {channel}")
@@ -247,7 +269,8 @@ class Subscription:
             )
             if not ready:
                 # A connection that died without a word only shows when it is used.
-                self._connection.cursor().execute("SELECT 1")
+                with answered(self._connection):
+                    self._connection.cursor().execute("SELECT 1")
             self._connection.poll()
             notifies, self._connection.notifies[:] = list(self._connection.notifies), []
         return [notify.payload for notify in notifies]

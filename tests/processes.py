@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -55,10 +55,10 @@ def exit_of(trade_id: str, /, **changes: Any) -> dict[str, Any]:
 class Web:
     """A running web process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, host: str = "127.0.0.1") -> None:
         self.process = process
         self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http://{host}:{port}"
         self.webhook = f"{self.url}/api/automated-signals/webhook"
 
     def post(self, body: Any, *, path: str = "/api/automated-signals/webhook") -> tuple[int, dict[str, Any]]:
@@ -88,24 +88,31 @@ def _answer(request: urllib.request.Request) -> tuple[int, dict[str, Any]]:
 
 
 @contextmanager
-def web_process(database_url: str, log: Path, *, configured: bool = True, **environment: str) -> Iterator[Web]:
+def web_process(
+    database_url: str | None, log: Path, *, configured: bool = True, within: Sequence[str] = (), **environment: str
+) -> Iterator[Web]:
     """Start ``python web_server.py``, with the accounts of ROUTED unless not ``configured``; wait until it answers.
 
-    On any free port, unless ``environment`` has one.
+    On any free port, unless ``environment`` has one; without ``database_url`` with a database of its own in DATA_DIR.
+    ``within``: a command that runs it, such as one that enters a network namespace.
     """
     port = int(environment.get("PORT") or free_port())
     routed = ROUTED if configured else {}
-    full = {**routed, "DATABASE_URL": database_url, **environment, "PORT": str(port)}
-    with _process(["web_server.py"], log, full) as process:
-        web = Web(process, port)
+    database = {} if database_url is None else {"DATABASE_URL": database_url}
+    full = {**routed, **database, **environment, "PORT": str(port)}
+    with _process(["web_server.py"], log, full, within) as process:
+        web = Web(process, port, environment.get("HOST", "127.0.0.1"))
         wait_until(lambda: _answers(web), what=f"the web process to answer; its log: {log}")
         yield web
 
 
 @contextmanager
-def worker_process(database_url: str, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker_process(
+    database_url: str, log: Path, *, within: Sequence[str] = (), **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start ``python execution_router.py`` and wait until its router runs."""
-    with _process(["execution_router.py"], log, {**ROUTED, "DATABASE_URL": database_url, **environment}) as process:
+    full = {**ROUTED, "DATABASE_URL": database_url, **environment}
+    with _process(["execution_router.py"], log, full, within) as process:
         wait_until(lambda: "worker started" in log.read_text(), what=f"the worker to start; its log: {log}")
         yield process
 
@@ -127,11 +134,13 @@ def sealer_process(database_url: str, log: Path, batch: int) -> Iterator[subproc
 
 
 @contextmanager
-def _process(arguments: list[str], log: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    arguments: list[str], log: Path, environment: Mapping[str, str], within: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     full = {**inherited, "HOST": "127.0.0.1", "PYTHONUNBUFFERED": "1", **environment}
     # From a folder without a .env, so that nobody's own settings get in.
-    script = [sys.executable, str(REPOSITORY / arguments[0]), *arguments[1:]]
+    script = [*within, sys.executable, str(REPOSITORY / arguments[0]), *arguments[1:]]
     with log.open("ab") as output:
         process = subprocess.Popen(script, stdout=output, stderr=output, env=full, cwd=log.parent)
     try:

@@ -85,6 +85,31 @@ SET lease_until = now() + make_interval(secs => %(lease)s)
 FROM unnest(%(task_ids)s::bigint[], %(attempts)s::integer[]) AS r (task_id, attempt)
 WHERE t.id = r.task_id AND t.status = 'PROCESSING' AND t.worker = %(worker)s AND t.attempts = r.attempt
 
+-- name: follow_clock_back
+-- The server's clock was set back: what was written before lies in its future, and would wait until it is there again.
+-- Such rows are due now, and who holds one has a whole lease from now on. No row is changed while the clock runs on.
+WITH waiting AS (
+    UPDATE execution_tasks SET due_at = now(), updated_at = now()
+    WHERE status = 'PENDING' AND due_at > now() + interval '2 s' AND updated_at > now() + interval '2 s'
+    RETURNING id
+), held AS (
+    UPDATE execution_tasks SET lease_until = now() + make_interval(secs => %(lease)s), updated_at = now()
+    WHERE status = 'PROCESSING' AND updated_at > now() + interval '2 s'
+      AND lease_until > now() + make_interval(secs => %(lease)s + 2)
+    RETURNING id
+), planned AS (
+    UPDATE execution_orders SET due_at = now()
+    WHERE state = 'PLANNED' AND due_at > now() + interval '2 s' AND updated_at > now() + interval '2 s'
+    RETURNING id
+), sending AS (
+    UPDATE execution_orders SET lease_until = now() + make_interval(secs => %(lease)s)
+    WHERE state = 'SENDING' AND updated_at > now() + interval '2 s'
+      AND lease_until > now() + make_interval(secs => %(lease)s + 2)
+    RETURNING id
+)
+SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM held)
+     + (SELECT count(*) FROM planned) + (SELECT count(*) FROM sending) AS changed
+
 -- name: take_back_expired
 -- The lease ended: its worker is gone. The task waits again, or ends as a dead letter when it has had all its tries.
 WITH expired AS (
