@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
-import urllib.error
-import urllib.request
+import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from tests.drills.server import Server
+from tests.drills.server import Record
 from tests.processes import entry, wait_until
 
 # TradingView gives up after 3 s.
@@ -30,12 +31,26 @@ class Answer:
 
 
 class Burst:
-    """Posts signals from ``senders`` threads, one every ``gap`` seconds each; ``url`` says where, anew for each."""
+    """Posts signals from ``senders`` threads, one every ``gap`` seconds each; ``url`` says where, anew for each.
 
-    def __init__(self, url: Callable[[], str], *, senders: int = 4, gap: float = 0.04, name: str = "B") -> None:
+    ``keeps``: each sender uses one connection as long as the server does not say that it closes it.
+    """
+
+    def __init__(
+        self,
+        url: Callable[[], str],
+        *,
+        senders: int = 4,
+        gap: float = 0.04,
+        name: str = "B",
+        body: Callable[[str], dict[str, Any]] = entry,
+        keeps: bool = False,
+    ) -> None:
         self._url = url
         self._gap = gap
         self._name = name
+        self._body = body
+        self._keeps = keeps
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self.answers: list[Answer] = []
@@ -79,30 +94,33 @@ class Burst:
         return min(ends()) - moment
 
     def _send(self, sender: int) -> None:
-        number = 0
+        number, connection = 0, None
         while not self._stopping.wait(self._gap):
             trade_id = f"{self._name}{sender}_{number}"
             number += 1
             began = time.monotonic()
-            answer = Answer(trade_id, post_once(self._url() + PATH, trade_id), began, time.monotonic() - began)
+            if connection is None:
+                address = urllib.parse.urlsplit(self._url())
+                connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=15)
+            status, stays = post_once(connection, self._body(trade_id))
+            if not (stays and self._keeps):
+                connection.close()
+                connection = None
             with self._lock:
-                self.answers.append(answer)
+                self.answers.append(Answer(trade_id, status, began, time.monotonic() - began))
+        if connection is not None:
+            connection.close()
 
 
-def post_once(url: str, trade_id: str) -> int | None:
-    """Post an entry as TradingView does, once; None where no answer came."""
-    body = json.dumps(entry(trade_id)).encode()
-    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"}, method="POST")
+def post_once(connection: http.client.HTTPConnection, body: dict[str, Any]) -> tuple[int | None, bool]:
+    """Post a body as TradingView does, once; return the answer's status, None for no answer, and whether to go on."""
     try:
-        with urllib.request.urlopen(request, timeout=15) as answer:
-            answer.read()
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            error.read()
-        return error.code
-    except OSError:
-        return None
+        connection.request("POST", PATH, json.dumps(body), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException):
+        return None, False
+    return answer.status, not answer.will_close
 
 
 @contextmanager
@@ -114,23 +132,23 @@ def bursting(burst: Burst) -> Iterator[Burst]:
         burst.stop()
 
 
-def until_decided(server: Server, trades: list[str], *, seconds: float = 30.0) -> float:
+def until_decided(record: Record, trades: list[str], *, seconds: float = 30.0) -> float:
     """Wait until each of these trades has its log; return how long that took."""
     logged = "SELECT count(DISTINCT trade_id) FROM execution_logs WHERE status = 'SUCCESS' AND trade_id IN ({})"
     names = ", ".join(f"'{trade}'" for trade in trades) or "''"
     return wait_until(
-        lambda: server.value(logged.format(names)) == len(trades), what="every accepted signal's log", seconds=seconds
+        lambda: record.value(logged.format(names)) == len(trades), what="every accepted signal's log", seconds=seconds
     )
 
 
-def nothing_lost_or_doubled(server: Server, trades: list[str]) -> None:
+def nothing_lost_or_doubled(record: Record, trades: list[str]) -> None:
     """Hold the record against the answers: each accepted signal is stored once, has one task and was decided once."""
-    stored = dict(server.rows("SELECT trade_id, count(*) FROM automated_signals GROUP BY trade_id"))
-    tasks = dict(server.rows("SELECT trade_id, count(*) FROM execution_tasks GROUP BY trade_id"))
-    logs = dict(server.rows("SELECT trade_id, count(*) FROM execution_logs WHERE status = 'SUCCESS' GROUP BY trade_id"))
+    stored = dict(record.rows("SELECT trade_id, count(*) FROM automated_signals GROUP BY trade_id"))
+    tasks = dict(record.rows("SELECT trade_id, count(*) FROM execution_tasks GROUP BY trade_id"))
+    logs = dict(record.rows("SELECT trade_id, count(*) FROM execution_logs WHERE status = 'SUCCESS' GROUP BY trade_id"))
     assert {trade for trade in trades if trade not in stored} == set(), "accepted and not stored"
     assert stored == tasks, "a signal without its task, or a task without its signal"
     assert set(stored.values()) <= {1}
     assert {trade: logs.get(trade) for trade in trades} == dict.fromkeys(trades, 1)
     assert set(logs.values()) <= {1}, "decided twice"
-    assert server.rows("SELECT trade_id, last_error FROM execution_tasks WHERE status = 'FAILED'") == []
+    assert record.rows("SELECT trade_id, last_error FROM execution_tasks WHERE status = 'FAILED'") == []

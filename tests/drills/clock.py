@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ class ShiftedClock:
             path.chmod(0o755)
         self._file = shift.open("r+b")
         self._shift = mmap.mmap(self._file.fileno(), 8)
-        self.environment = {"LD_PRELOAD": str(library), "CLOCK_SHIFT": str(shift)}
+        self.environment: dict[str, Any] = {"LD_PRELOAD": str(library), "CLOCK_SHIFT": str(shift)}
 
     def jump(self, seconds: int) -> None:
         """Let the time of day be ``seconds`` from the true one; below 0: behind it."""

@@ -8,10 +8,10 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg2
 
 from database.embedded import EmbeddedServer
@@ -42,15 +42,42 @@ def copy_cluster(source: EmbeddedServer, folder: Path) -> None:
             os.chown(path, account.pw_uid, account.pw_gid)
 
 
-class Server:
+class Record:
+    """What a database has on record, read anew each time."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def rows(self, text: str) -> list[tuple[Any, ...]]:
+        connection = psycopg2.connect(self.url, connect_timeout=2)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(text)
+                return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            connection.close()
+
+    def value(self, text: str) -> Any:
+        return self.rows(text)[0][0]
+
+    def answers(self) -> bool:
+        try:
+            self.rows("SELECT 1")
+        except psycopg2.Error:
+            return False
+        return True
+
+
+class Server(Record):
     """A server over ``folder``, reached by its socket; also by ``network_url`` where it was told to listen."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
+        super().__init__(f"postgresql://postgres:@/template_router?host={folder}")
         self._programs = programs
         self.folder = folder
         self._address = ""
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"postgresql://postgres:@/template_router?host={folder}"
         self.network_url = ""
 
     def listen(self, address: str) -> None:
@@ -78,32 +105,10 @@ class Server:
 
     def freeze(self) -> None:
         """Stop every process: connections are taken by the kernel, and nobody says anything."""
-        for process in self._processes():
-            process.suspend()
+        self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        for process in self._processes():
-            process.resume()
-
-    def answers(self) -> bool:
-        try:
-            self.rows("SELECT 1")
-        except psycopg2.Error:
-            return False
-        return True
-
-    def rows(self, text: str) -> list[tuple[Any, ...]]:
-        connection = psycopg2.connect(self.url, connect_timeout=2)
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(text)
-                return list(cursor.fetchall()) if cursor.description else []
-        finally:
-            connection.close()
-
-    def value(self, text: str) -> Any:
-        return self.rows(text)[0][0]
+        self._signal_all(signal.SIGCONT)
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -112,7 +117,15 @@ class Server:
         shutil.rmtree(self.folder.parent, ignore_errors=True)
 
     def _launch(self, environment: Mapping[str, str]) -> None:
-        command = [self._programs / "postgres", "-D", self.folder, "-k", self.folder, "-h", self._address]
+        command: list[str | Path] = [
+            self._programs / "postgres",
+            "-D",
+            self.folder,
+            "-k",
+            self.folder,
+            "-h",
+            self._address,
+        ]
         with (self.folder.parent / "postgres.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, user=owner(), env={**os.environ, **environment}, cwd=self.folder
@@ -123,7 +136,10 @@ class Server:
         self._process.send_signal(number)
         self._process.wait(20)
 
-    def _processes(self) -> list[psutil.Process]:
+    def _signal_all(self, number: signal.Signals) -> None:
         assert self._process is not None
-        postmaster = psutil.Process(self._process.pid)
-        return [postmaster, *postmaster.children(recursive=True)]
+        postmaster = self._process.pid
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for process in (postmaster, *map(int, children)):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)

@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.processes import Web, wait_until, web_process, worker_process
 TOKEN = "a-token-of-the-drill"
 HOUR = 3600
 DAY = 24 * HOUR
-RULES = {"FTMO_1_RULE_SET": "ftmo-2step-eval1-100k@2026-10-04", "API_TOKEN": TOKEN}
+RULES: dict[str, Any] = {"FTMO_1_RULE_SET": "ftmo-2step-eval1-100k@2026-10-04", "API_TOKEN": TOKEN}
 
 
 @pytest.fixture

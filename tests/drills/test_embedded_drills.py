@@ -17,7 +17,7 @@ import pytest
 from database.embedded import EmbeddedServer
 from tests.drills.burst import Burst, bursting, nothing_lost_or_doubled, until_decided
 from tests.drills.conftest import Recovered
-from tests.drills.server import Server, copy_cluster
+from tests.drills.server import Record, copy_cluster
 from tests.processes import get, wait_until, web_process
 
 MEGABYTES = 160
@@ -57,11 +57,11 @@ class Ballast:
         self._file.unlink()
 
 
-def use_up_log(server: Server) -> None:
+def use_up_log(record: Record) -> None:
     """Have the server begin new segments of its log until it finds no room for one, and dies of it."""
     with suppress(psycopg2.Error):
         for number in range(20):
-            server.rows(f"SELECT pg_logical_emit_message(true, 'drill', 'segment {number}'), pg_switch_wal()")
+            record.rows(f"SELECT pg_logical_emit_message(true, 'drill', 'segment {number}'), pg_switch_wal()")
 
 
 def test_embedded_database_comes_back_by_itself(
@@ -73,8 +73,7 @@ def test_embedded_database_comes_back_by_itself(
     process starts it again by itself once there is room, and also after it was killed. What was accepted is decided.
     """
     copy_cluster(postgres, small_disk / "postgres")
-    record = Server(postgres.psql.parent, small_disk / "postgres")
-    record.url = record.url.replace("/template_router?", "/postgres?")
+    record = Record(f"postgresql://postgres:@/postgres?host={small_disk / 'postgres'}")
     ballast = Ballast(small_disk)
     with (
         web_process(None, tmp_path / "web.log", DATA_DIR=str(small_disk)) as web,
@@ -88,7 +87,10 @@ def test_embedded_database_comes_back_by_itself(
         time.sleep(FULL_SECONDS)
         assert get(f"{web.url}/healthz")[0] == 200, "the process lives"
         assert not record.answers()
-        for name, mend in (("disk full", ballast.empty), ("embedded database killed", lambda: kill_postmaster(record))):
+        for name, mend in (
+            ("disk full", ballast.empty),
+            ("embedded database killed", lambda: kill_postmaster(small_disk, record)),
+        ):
             mend()
             mended = time.monotonic()
             recovered(f"{name}, webhook accepts", burst.until_accepted_after(mended))
@@ -101,6 +103,6 @@ def test_embedded_database_comes_back_by_itself(
         assert web.process.poll() is None
 
 
-def kill_postmaster(record: Server) -> None:
-    os.kill(int((record.folder / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+def kill_postmaster(disk: Path, record: Record) -> None:
+    os.kill(int((disk / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
     wait_until(lambda: not record.answers(), what="the killed server's children to end")

@@ -7,6 +7,7 @@ import subprocess
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from tests.drills.burst import Burst, bursting, nothing_lost_or_doubled, until_decided
 from tests.drills.conftest import Recovered
@@ -39,7 +40,7 @@ def test_killed_processes_lose_and_double_nothing(server: Server, tmp_path: Path
         until_decided(server, burst.accepted())
         recovered("worker killed, the next one decides its tasks", time.monotonic() - dead)
         dead = kill(web.process)
-        again = {"ROUTER_ENABLED": "false", "PORT": str(web.port)}
+        again: dict[str, Any] = {"ROUTER_ENABLED": "false", "PORT": str(web.port)}
         running.enter_context(web_process(server.url, tmp_path / "next-web.log", **again))
         recovered("web process killed, the next one accepts", burst.until_accepted_after(dead))
         burst.stop()
