@@ -126,6 +126,8 @@ class Service:
     def app(self) -> Flask:
         """Return the WSGI application."""
         app = Flask(__name__, static_folder=None)
+        # A path with a slash too many is unknown; a redirect would be no JSON, and repeat the token in it.
+        app.url_map.merge_slashes = False
         install_sessions(app, self._doorkeeper)
         install_routes(app, self.logger)
         app.register_blueprint(webhook_routes(self._intake, self.store, wake=self.router.wake))
