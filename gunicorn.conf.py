@@ -13,10 +13,13 @@ if _settings.start_refusal is not None:
 bind = f"{_settings.host}:{_settings.port}"
 # One worker: Socket.IO keeps its clients in memory. More web instances go behind a balancer with sticky sessions.
 workers = 1
-worker_class = "gthread"
+# Threads, of which a slow sender gets none: web/collecting_worker.py.
+worker_class = "web.collecting_worker.CollectingWorker"
 threads = _settings.web_threads
 # SIGTERM to the end of the process within 10 s, open WebSockets included.
 graceful_timeout = 5
+# Open at once, slow senders and pages that wait for events included.
+worker_connections = 2000
 timeout = 60
 keepalive = 75
 # A sender's headers, in bytes and number, before anything of ours is asked. Bodies: web/bodies.py.

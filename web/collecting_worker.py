@@ -1,0 +1,109 @@
+"""gunicorn's threaded worker, in which a slow sender holds a place in a list instead of a thread.
+
+The worker it comes from gives a thread to each connection whose first byte has come, and the thread then waits for the
+rest as long as the sender likes: as many slow senders as there are threads, and nobody else is served.
+"""
+
+from __future__ import annotations
+
+import json
+import selectors
+import time
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+
+from web.arriving import Arriving, Part
+
+# From the first byte of a request, or from the beginning of a connection, until the request is there.
+REQUEST_SECONDS = 10.0
+# Unfinished requests when the process is told to stop.
+STOPPING_SECONDS = 2.0
+# All unfinished requests together.
+BYTES_LIMIT = 64 * 1024 * 1024
+READ_BYTES = 64 * 1024
+
+
+class CollectingWorker(ThreadWorker):
+    """Hands a connection to a thread once its request is there. Deadlines are for the whole, so that trickling ends."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._arriving: dict[Any, tuple[float, Arriving]] = {}
+        self._bytes = 0
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Collect what a connection sends next; called for new ones, kept ones, and those with bytes read ahead."""
+        if self.cfg.is_ssl or conn.is_http2:
+            super().enqueue_req(conn)
+            return
+        arriving = Arriving()
+        conn.sock.setblocking(False)
+        self._arriving[conn] = (time.monotonic() + REQUEST_SECONDS, arriving)
+        if conn.parser is not None and (ahead := conn.parser.unreader.take_buffered()):
+            self._take(conn, arriving, ahead)
+        else:
+            # With the request there already, as it mostly is, no other turn is needed.
+            self._on_part(conn, conn.sock)
+        if conn in self._arriving:
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_part, conn))
+
+    def murder_pending(self) -> None:
+        """Also end what has been arriving for too long; gunicorn calls this at least once a second."""
+        super().murder_pending()
+        now = time.monotonic() if self.alive else time.monotonic() + REQUEST_SECONDS - STOPPING_SECONDS
+        while self._arriving:
+            conn, (until, arriving) = next(iter(self._arriving.items()))
+            if until > now:
+                break
+            answer = _answer(408, "Request Timeout", "The request did not arrive in time.") if arriving.data else b""
+            self._drop(conn, answer)
+
+    def _on_part(self, conn: Any, client: Any) -> None:
+        try:
+            data = client.recv(READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._take(conn, self._arriving[conn][1], data)
+        else:
+            self._drop(conn)
+
+    def _take(self, conn: Any, arriving: Arriving, data: bytes) -> None:
+        self._bytes += len(data)
+        part = arriving.take(data)
+        if part is Part.WHOLE:
+            self._forget(conn)
+            conn.init()
+            conn.parser.unreader.unread(bytes(arriving.data))
+            conn.data_ready = True
+            super().enqueue_req(conn)
+        elif part is Part.HEAD_TOO_LARGE:
+            self._drop(conn, _answer(431, "Request Header Fields Too Large", "The request's head is too large."))
+        elif self._bytes > BYTES_LIMIT:
+            self._drop(conn, _answer(503, "Service Unavailable", "Too many requests are arriving at once."))
+        elif arriving.waits_to_go_on():
+            with suppress(OSError):
+                conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _drop(self, conn: Any, answer: bytes = b"") -> None:
+        self._forget(conn)
+        with suppress(OSError):
+            conn.sock.send(answer)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _forget(self, conn: Any) -> None:
+        self._bytes -= len(self._arriving.pop(conn)[1].data)
+        with suppress(KeyError):
+            self.poller.unregister(conn.sock)
+
+
+def _answer(status: int, reason: str, message: str) -> bytes:
+    body = json.dumps({"status": "error", "code": reason.lower().replace(" ", "_"), "message": message}).encode()
+    head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}Connection: close\r\n\r\n".encode() + body
