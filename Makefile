@@ -60,11 +60,15 @@ chaos: $(VENV)/.development ## Kill workers and database over a thousand times w
 fuzz: $(VENV)/.development ## Send a million requests by chance to webhooks and API; FUZZ_CASES=n for n, FUZZ_SEED=n for other ones
 	FUZZ_CASES=$${FUZZ_CASES:-1000000} $(BIN)/pytest --numprocesses 2 --dist worksteal tests/fuzz
 
-lint: $(VENV)/.development ## Check format, lint, types and import rules
+lint: $(VENV)/.development ## Check format, lint, types, import rules and pinned versions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/python deploy/check_dependencies.py
+
+audit: $(VENV)/.development ## Check the pinned versions, and ask the package index whether one of them was withdrawn
+	$(BIN)/python deploy/check_dependencies.py --registry
 
 reference: $(VENV)/.service ## Renew the tables in README.md and docs/reference.md
 	@PYTHONPATH=. $(BIN)/python docs/generate.py
@@ -84,4 +88,4 @@ bench-small: $(VENV)/.development $(REFERENCES)/.installed ## Run every benchmar
 assets: $(VENV)/.service ## Install what the page loads in the browser
 	@$(BIN)/python -m web.assets --strict
 
-.PHONY: help run worker demo config psql backup test chaos fuzz lint format reference references bench bench-small assets
+.PHONY: help run worker demo config psql backup test chaos fuzz lint audit format reference references bench bench-small assets

@@ -54,7 +54,7 @@ def is_direct(told: int, ask: Ask, wanted: Mapping[str, str]) -> bool:
     """
     names = ", ".join(f"'{name}'" for name in wanted)
     process, held = ask(
-        "SELECT pg_backend_pid(), (SELECT json_object_agg(lower(name), setting) FROM pg_settings "
+        "SELECT pg_backend_pid(), (SELECT json_object_agg(lower(name), setting) FROM pg_settings "  # noqa: S608 - own names
         f"WHERE lower(name) IN ({names}))"
     )
     return bool(process == told and held == wanted)

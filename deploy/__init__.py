@@ -1,0 +1,1 @@
+"""What watches the service from outside, and what checks its ground."""
