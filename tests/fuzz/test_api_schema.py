@@ -1,6 +1,7 @@
 """Requests that the API's document allows and forbids, sent by schemathesis to a web process on a real database.
 
-``FUZZ_CASES=n``: n generated cases for each operation, and every phase that schemathesis has; without it one case each.
+``FUZZ_CASES=n``: a ten-thousandth of n generated cases for each operation, and every phase that schemathesis has;
+without it one case each.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from tests.orders import APEX_1, Bench, entry_leg
 from tests.processes import Web, entry, exit_of, wait_until, web_process
 
 CASES = os.environ.get("FUZZ_CASES")
-SIZE = ("--phases", "fuzzing", "--max-examples", "1") if CASES is None else ("--max-examples", CASES)
+EACH = str(max(1, int(CASES or 0) // 10_000))
+SIZE = ("--phases", "fuzzing", "--max-examples", EACH) if CASES is None else ("--max-examples", EACH)
 LONGEST_SECONDS = 110 if CASES is None else 3600
 TOKEN = "operators-token"
 # What no JSON Schema says: two fields that must fit each other, a time near now, a phrase by what it releases.
