@@ -30,6 +30,7 @@ class AlertRule(StrEnum):
     ACCOUNT_NEAR_LIMIT = "ACCOUNT_NEAR_LIMIT"
     STATE_STALE = "STATE_STALE"
     WEBHOOK_SILENCE = "WEBHOOK_SILENCE"
+    OUTSIDE_MONTHS = "OUTSIDE_MONTHS"
 
     @property
     def section(self) -> str:

@@ -34,6 +34,7 @@ def alerts_of(seen: Observed, *, session: Session | None = None, silence: float 
         *_processing(seen),
         *_figures(seen),
         *_silence(seen, session, silence),
+        *_strayed(seen),
     )
     return tuple({alert.key: alert for alert in found}.values())
 
@@ -127,6 +128,12 @@ def _silence(seen: Observed, session: Session | None, silence: float) -> Iterato
     if quiet > silence:
         text = f"No signal for {quiet / 60:.0f} minutes of the session that began {_moment(began)}."
         yield _warning(AlertRule.WEBHOOK_SILENCE, text)
+
+
+def _strayed(seen: Observed) -> Iterator[Alert]:
+    for strayed in seen.strayed:
+        text = f"{strayed.table} holds a row of {_moment(strayed.moment)}, for which no month was made."
+        yield _warning(AlertRule.OUTSIDE_MONTHS, text, strayed.table)
 
 
 def _moment(at: datetime) -> str:

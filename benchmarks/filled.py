@@ -28,11 +28,12 @@ SQL = Path(__file__).parent / "filled_sql"
 PARTS = (("logs", "signals"), ("tasks", "events", "facts", "chain", "orders", "accounts"))
 TABLES = (
     ("execution_tasks", "audit_chain", "decision_facts", "execution_orders", "execution_order_events"),
-    ("execution_logs", "automated_signals", "audit_events", "account_alerts", "refused_webhooks"),
+    ("execution_logs", "decided_tasks", "automated_signals", "audit_events", "account_alerts", "refused_webhooks"),
 )
 # Indexes that do not belong to a constraint: made after the rows are in, each in one go.
 INDEXES = """
-    SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), i.indrelid::regclass::text
+    SELECT i.indexrelid::regclass::text, replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON '),
+           i.indrelid::regclass::text
     FROM pg_index i
     LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')
     WHERE i.indrelid = ANY (%(tables)s::regclass[]) AND c.oid IS NULL

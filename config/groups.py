@@ -121,7 +121,9 @@ class RouterSettings:
         Seconds,
         operational("Seconds between questions to live firms for their accounts' figures", "ACCOUNT_POLL_SECONDS"),
     ] = 15.0
-    database_pool_size: Annotated[Count, operational("Database connections of one process")] = 10
+    database_pool_size: Annotated[
+        Count, operational("Database connections of a web process for webhooks; it has 21 more, a worker 13")
+    ] = 10
     web_threads: Annotated[Count, operational("Requests that the web process serves at a time")] = 64
     log_level: Annotated[
         LogLevel,

@@ -7,13 +7,14 @@ from argparse import Namespace
 
 from control.desk import Answer, Command, Desk, Refused
 from control.words import Commands
-from database.archive import ABOUT, Done, Unfinished, add_options, carry_out, told
+from database.archive import ABOUT, Done, Unfinished, add_options, carry_out, objection, told
 
 EXAMPLES = """
 examples:
   python -m control archive --older-than 90d --dry-run
   python -m control archive --older-than 90d
   python -m control archive --older-than 2y --drop
+  python -m control archive --snapshots-older-than 1y
 """
 
 
@@ -24,6 +25,9 @@ def add_archives(commands: Commands) -> None:
 
 
 def _archive(typed: Namespace) -> Command:
+    if (unclear := objection(typed)) is not None:
+        raise ValueError(unclear)
+
     def run(desk: Desk) -> Answer:
         with desk.progress("Archive") as progress:
             try:
@@ -36,10 +40,13 @@ def _archive(typed: Namespace) -> Command:
 
 
 def _row(done: Done) -> dict[str, object]:
+    would = done.prospect is not None or done.snapshots is not None
     return {
-        "status": "stopped" if done.stopped else "done" if done.prospect is None else "dry_run",
+        "status": "stopped" if done.stopped else "dry_run" if would else "done",
         "verb": done.verb,
         "older_than": done.older_than,
         "tasks": done.tasks,
         "prospect": done.prospect,
+        "months": list(done.months),
+        "snapshots": done.snapshots,
     }

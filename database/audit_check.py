@@ -12,7 +12,12 @@ from database.connection import Row, Transaction
 
 LOGS = "execution_logs"
 BATCHES = "archive_batches"
-GUARDS = (("audit_events", "audit_is_append_only"), ("audit_chain", "audit_is_append_only"), (LOGS, "audit_verdicts"))
+GUARDS = (
+    ("audit_events", "audit_is_append_only"),
+    ("audit_chain", "audit_is_append_only"),
+    (LOGS, "audit_verdicts"),
+    (LOGS, "decide_once"),
+)
 
 
 class Fault(StrEnum):

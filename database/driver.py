@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import psycopg2
+import psycopg2.errors
 import psycopg2.extensions
 import psycopg2.extras
 
@@ -88,8 +89,9 @@ def connect(
 ) -> ServerConnection:
     """Open one connection in autocommit, UTC, with JSON numbers read as Decimal. Raises DatabaseUnavailable.
 
-    The server cancels a statement after ``statement_timeout`` seconds and ends the connection after ``idle_timeout``
-    seconds without one; with 0 after as long as it is set to. Within a transaction it ends it after 10 silent seconds.
+    The server cancels a statement after ``statement_timeout`` seconds, or 15 that it waits for a lock, and ends the
+    connection after ``idle_timeout`` seconds without one; with 0 after as long as it is set to. Within a transaction it
+    ends it after 10 silent seconds.
     A server that does not even say that it cancels is given up a little later, and a network that swallows what is sent
     after UNCONFIRMED_SECONDS.
     """
@@ -173,7 +175,7 @@ def translated() -> Iterator[None]:
     """Turn what psycopg2 raises into DatabaseUnavailable and StatementRefused."""
     try:
         yield
-    except psycopg2.extensions.QueryCanceledError as error:
+    except (psycopg2.extensions.QueryCanceledError, psycopg2.errors.LockNotAvailable) as error:
         raise DatabaseUnavailable(str(error).strip()) from error
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise ConnectionLost(str(error).strip()) from error

@@ -12,8 +12,13 @@ CREATE TABLE IF NOT EXISTS execution_logs (
     created_at    TIMESTAMPTZ NOT NULL DEFAULT now()
 );
 
--- A task is decided once, whatever workers do.
-CREATE UNIQUE INDEX IF NOT EXISTS one_success_per_task ON execution_logs (task_id) WHERE status = 'SUCCESS';
+-- A task is decided once, whatever workers do. Once the service has put the logs into months, decided_tasks says so.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_class WHERE oid = 'execution_logs'::regclass AND relkind = 'r') THEN
+        CREATE UNIQUE INDEX IF NOT EXISTS one_success_per_task ON execution_logs (task_id) WHERE status = 'SUCCESS';
+    END IF;
+END $$;
 CREATE INDEX IF NOT EXISTS idx_execution_logs_task_id ON execution_logs (task_id);
 CREATE INDEX IF NOT EXISTS idx_execution_logs_trade_id ON execution_logs (trade_id);
 CREATE INDEX IF NOT EXISTS idx_execution_logs_created_at ON execution_logs (created_at);

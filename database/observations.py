@@ -16,6 +16,7 @@ from domain.observed import (
     OrderSeen,
     ProcessSeen,
     Sends,
+    Strayed,
     Tasks,
 )
 from domain.order_rows import HELD_BACK
@@ -97,6 +98,9 @@ def observed(transaction: Transaction) -> Observed:
                 },
             )
             for row in transaction.rows("observe_processes")
+        ),
+        strayed=tuple(
+            Strayed(table=row["divided"], moment=row["moment"]) for row in transaction.rows("observe_strayed")
         ),
     )
 

@@ -17,12 +17,15 @@ REFUSED_AT_START = "unsupported startup parameter"
 ASKED_IN_TURN = 5
 # A process that was stopped in the middle of a transaction holds its locks no longer: others wait for them.
 LONGEST_SILENCE_SECONDS = 10.0
+# Longer than such a process can hold one; whoever waits longer waits for a person's session or a change of the schema.
+LONGEST_WAIT_SECONDS = 15.0
 
 
 def wanted_settings(statement_timeout: float, idle_timeout: float) -> dict[str, str]:
     """Return what every session of ours is to have; both times in seconds, and no ``idle_timeout`` for 0."""
     wanted = {
         "statement_timeout": f"{int(statement_timeout * 1000)}",
+        "lock_timeout": f"{int(LONGEST_WAIT_SECONDS * 1000)}",
         "timezone": "UTC",
         # A server that answers a commit before it is on its disk forgets, when it dies, that an order was about to be
         # sent.

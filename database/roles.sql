@@ -20,6 +20,9 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO router_service;
 -- It looks up there what was moved; only the owner archives.
 GRANT USAGE ON SCHEMA archive TO router_service;
 GRANT SELECT ON ALL TABLES IN SCHEMA archive TO router_service;
+-- It has months made and hears of rows outside them; it reaches the parts through their whole alone.
+GRANT USAGE ON SCHEMA months TO router_service;
+GRANT EXECUTE ON FUNCTION months.make_ahead(INTEGER, TIMESTAMPTZ), months.strayed() TO router_service;
 -- Only the newest of them are kept.
 GRANT DELETE ON refused_webhooks, web_logins, web_forms, login_attempts, router_heartbeats TO router_service;
 
@@ -27,6 +30,8 @@ GRANT DELETE ON refused_webhooks, web_logins, web_forms, login_attempts, router_
 REVOKE INSERT, UPDATE ON audit_events FROM router_service;
 REVOKE UPDATE ON audit_chain FROM router_service;
 REVOKE UPDATE ON account_snapshots, account_restarts, rule_sets FROM router_service;
+-- Filled and emptied by triggers alone.
+REVOKE INSERT, UPDATE ON decided_tasks FROM router_service;
 REVOKE UPDATE ON web_keys FROM router_service;
 REVOKE INSERT, UPDATE ON archive_batches FROM router_service;
 REVOKE INSERT, UPDATE ON schema_migrations FROM router_service;

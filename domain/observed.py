@@ -114,6 +114,14 @@ class ProcessSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Strayed:
+    """A table that holds a row of no month that was made for it, and that row's time."""
+
+    table: str
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """All of it."""
 
@@ -126,6 +134,7 @@ class Observed:
     accounts: tuple[AccountSeen, ...] = ()
     alerts: tuple[AccountAlert, ...] = ()
     processes: tuple[ProcessSeen, ...] = ()
+    strayed: tuple[Strayed, ...] = ()
 
     def of(self, check: str) -> tuple[Counted, ...]:
         """Return what one check said."""

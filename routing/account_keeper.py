@@ -1,4 +1,4 @@
-"""What a router process does besides deciding: closes accounts' days, asks live firms how they are, seals the audit."""
+"""What a router process does besides deciding: closes days, asks live firms, seals the audit, makes months ahead."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from database.tracked_accounts import utc_now
 from domain.account import AccountKey
 from routing.account_clock import AccountClock
 from routing.audit_sealer import AuditSealer
+from routing.month_maker import MonthMaker
 from routing.status_poller import StatusPoller, StatusSource
 
 
 class AccountKeeper:
-    """Clock and poller of the routed accounts and the audit's sealer; one process on the database leads at a time.
+    """Clock and poller of the routed accounts, the audit's sealer and the maker of months; one process leads at a time.
 
     ``busy`` says whether the router of this process has a long queue: sealing waits then.
     """
@@ -42,15 +43,18 @@ class AccountKeeper:
             logger=logger,
         )
         self._sealer = AuditSealer(url, self.leadership, logger=logger, busy=busy)
+        self._months = MonthMaker(url, self.leadership, logger=logger)
 
     def start(self) -> None:
-        """Start all three; a second call does nothing while they run."""
+        """Start all four; a second call does nothing while they run."""
         self._clock.start()
         self._poller.start()
         self._sealer.start()
+        self._months.start()
 
     def stop(self) -> None:
-        """Stop all three, the sealer last, and let another process lead."""
+        """Stop all four, the sealer last, and let another process lead."""
+        self._months.stop()
         self._clock.stop()
         self._poller.stop()
         self._sealer.stop()

@@ -6,4 +6,5 @@ SELECT n.id, n.id, n.trade_id, l.event_type, CASE WHEN failed THEN 'FAILED' ELSE
             WHEN at > now() - interval '30 days' THEN l.response_body || jsonb_build_object('trade_id', n.trade_id)
             ELSE l.response_body END, at + interval '7 ms'
 FROM numbered n
-JOIN execution_logs l ON l.task_id = n.example
+JOIN execution_logs l ON l.task_id = n.example;
+INSERT INTO decided_tasks SELECT id FROM numbered WHERE NOT failed

@@ -140,7 +140,8 @@ SELECT c.relname AS name, p.proname AS function, bool_and(t.tgenabled <> 'D') AS
 FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid
 JOIN pg_proc p ON p.oid = t.tgfoid
-WHERE p.proname IN ('audit_row', 'audit_verdicts', 'audit_is_append_only') AND to_regclass(quote_ident(c.relname)) = c.oid
+WHERE p.proname IN ('audit_row', 'audit_verdicts', 'audit_is_append_only', 'decide_once')
+  AND to_regclass(quote_ident(c.relname)) = c.oid
 GROUP BY c.oid, c.relname, p.proname
 ORDER BY c.relname, p.proname
 

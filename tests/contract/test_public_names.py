@@ -356,8 +356,8 @@ def test_a_table_has_its_documented_columns(table: str, columns: dict[str, str],
 def test_logs_go_with_their_task_and_a_task_starts_as_pending(sql: Sql) -> None:
     [rule] = sql(
         "SELECT delete_rule FROM information_schema.referential_constraints "
-        "JOIN information_schema.key_column_usage USING (constraint_name) WHERE column_name = 'task_id' "
-        "AND table_name = 'execution_logs'"
+        "JOIN information_schema.key_column_usage USING (constraint_schema, constraint_name) "
+        "WHERE column_name = 'task_id' AND table_name = 'execution_logs'"
     )
     assert rule == {"delete_rule": "CASCADE"}
     [task] = sql("INSERT INTO execution_tasks (trade_id, event_type) VALUES ('T', 'ENTRY') RETURNING *")

@@ -16,7 +16,7 @@ import pytest
 
 from config.settings import Settings
 from database import archive
-from database.archive import Archive, Busy
+from database.archiving import Archive, Busy
 from database.audit_check import Fault, Finding, Tally, check_audit
 from database.connection import Database
 from database.replay import Replays

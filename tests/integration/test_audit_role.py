@@ -46,6 +46,13 @@ DENIED = (
     "TRUNCATE execution_logs CASCADE",
     "UPDATE rule_sets SET content = '{}'",
     "UPDATE schema_migrations SET digest = 'x'",
+    "INSERT INTO decided_tasks VALUES (1)",
+    "UPDATE decided_tasks SET task_id = -task_id",
+    "DELETE FROM decided_tasks",
+    "ALTER TABLE execution_logs DISABLE TRIGGER decided_once",
+    "INSERT INTO months.execution_logs_before SELECT * FROM execution_logs",
+    "DELETE FROM months.execution_logs_before",
+    "SELECT months.drop_before('account_snapshots', now(), true)",
     "SET ROLE postgres",
 )
 
@@ -109,6 +116,11 @@ def test_the_whole_service_runs_as_the_role(service_url: str, make_app: MakeApp,
     service_of(app).stop()
     tally = tally_of(database)
     assert (tally.unsealed, tally.head.position) == (0, tally.sealed)
+
+
+def test_the_role_has_months_made_and_hears_what_is_outside_them(service: Sql) -> None:
+    assert len(service("SELECT months.make_ahead(4)")) == 2
+    assert service("SELECT * FROM months.strayed()") == []
 
 
 def test_the_role_finds_the_schema_in_place(service_url: str) -> None:

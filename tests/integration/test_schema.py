@@ -47,6 +47,7 @@ TABLES = {
     "audit_events",
     "audit_horizon",
     "automated_signals",
+    "decided_tasks",
     "execution_logs",
     "execution_order_events",
     "execution_orders",
@@ -122,8 +123,11 @@ def test_dt_shows_them_and_the_order_ledger_after_the_service_has_made_them(
     postgres: EmbeddedServer, database_url: str
 ) -> None:
     shown = psql(postgres, database_url, "\\dt execution_*\n")
-    names = [line.split("|")[1].strip() for line in shown.splitlines() if "| table |" in line]
-    assert names == ["execution_logs", "execution_order_events", "execution_orders", "execution_tasks"]
+    rows = [[cell.strip() for cell in line.split("|")] for line in shown.splitlines() if line.count("|") == 3]
+    assert {row[1]: row[2] for row in rows[1:]} == {
+        "execution_logs": "partitioned table",
+        **dict.fromkeys(("execution_order_events", "execution_orders", "execution_tasks"), "table"),
+    }
 
 
 @pytest.mark.parametrize("name", FILES)
