@@ -90,7 +90,7 @@ class LedgerOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenLeg:
-    """What one entry may still cost its account, as its decisions count it.
+    """What an entry, or several of one product, may still cost their account, as its decisions count it.
 
     ``quantity``: contracts open, or that may be; 0 for a trade that is closed while no figures of the account have been
     seen since. ``risk``: dollars lost if its stop is hit, None where that is not known. ``settled``: it is in the

@@ -24,26 +24,31 @@ FOR UPDATE
 
 -- name: exposures
 -- What is open or may be, and what was closed after the newest figures of its account were seen: the loss of that is
--- not in them yet.
-SELECT o.firm_code, o.program_id, o.symbol, o.open_quantity AS quantity,
-       CASE WHEN o.open_quantity > 0 THEN o.worst_case * o.open_quantity / o.quantity ELSE o.worst_case END AS risk,
-       o.state = 'FILLED' AND o.open_quantity > 0 AS settled, o.state = 'UNRESOLVED' AS unresolved
-FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id)
-JOIN execution_orders o USING (firm_code, program_id)
-WHERE o.open_quantity > 0
-UNION ALL
-SELECT o.firm_code, o.program_id, o.symbol, 0, o.worst_case * o.filled / o.quantity, false, false
-FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id)
-JOIN account_states s USING (firm_code, program_id)
-JOIN execution_orders o USING (firm_code, program_id)
-WHERE o.closed_at > s.observed_at AND o.closed_at > now() - interval '1 day' AND o.open_quantity = 0
-UNION ALL
--- Of what is closed in part its last change tells; whatever that was, more is reserved and not less.
-SELECT o.firm_code, o.program_id, o.symbol, 0, o.worst_case * o.closed / o.quantity, false, false
-FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id)
-JOIN account_states s USING (firm_code, program_id)
-JOIN execution_orders o USING (firm_code, program_id)
-WHERE o.open_quantity > 0 AND o.closed > 0 AND o.updated_at > s.observed_at
+-- not in them yet. Added up by product, so that a decision costs the same however many trades are open; what has no known
+-- loss stays apart.
+SELECT firm_code, program_id, symbol, settled, sum(quantity) AS quantity, sum(risk) AS risk,
+       count(*) FILTER (WHERE unresolved) AS unresolved
+FROM (
+    SELECT o.firm_code, o.program_id, o.symbol, o.open_quantity AS quantity,
+           CASE WHEN o.open_quantity > 0 THEN o.worst_case * o.open_quantity / o.quantity ELSE o.worst_case END AS risk,
+           o.state = 'FILLED' AND o.open_quantity > 0 AS settled, o.state = 'UNRESOLVED' AS unresolved
+    FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id)
+    JOIN execution_orders o USING (firm_code, program_id)
+    WHERE o.open_quantity > 0
+    UNION ALL
+    SELECT o.firm_code, o.program_id, o.symbol, 0, o.worst_case * o.filled / o.quantity, false, false
+    FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id)
+    JOIN account_states s USING (firm_code, program_id)
+    JOIN execution_orders o USING (firm_code, program_id)
+    WHERE o.closed_at > s.observed_at AND o.closed_at > now() - interval '1 day' AND o.open_quantity = 0
+    UNION ALL
+    -- Of what is closed in part its last change tells; whatever that was, more is reserved and not less.
+    SELECT o.firm_code, o.program_id, o.symbol, 0, o.worst_case * o.closed / o.quantity, false, false
+    FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id)
+    JOIN account_states s USING (firm_code, program_id)
+    JOIN execution_orders o USING (firm_code, program_id)
+    WHERE o.open_quantity > 0 AND o.closed > 0 AND o.updated_at > s.observed_at) leg
+GROUP BY firm_code, program_id, symbol, settled, risk IS NULL
 
 -- name: open_entries_of_trades
 SELECT *

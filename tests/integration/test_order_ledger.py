@@ -378,17 +378,16 @@ def test_what_is_open_or_may_be_is_reserved(bench: Bench, database: Database, sq
     for n, account in enumerate((APEX_1, APEX_2, APEX_1)):
         bench.plan(f"T{n}", entry_leg(account))
     (unresolved,) = bench.plan("T3", entry_leg(FTMO_1))
+    bench.plan("T4", entry_leg(APEX_1, worst_case=None))
     bench.claim(APEX_2, FTMO_1)
     bench.become(unresolved, S.UNRESOLVED)
     with database.transaction() as transaction:
         lock_accounts(transaction, [APEX_1, APEX_2, FTMO_1])
         found = exposures(transaction, [APEX_1, APEX_2, FTMO_1])
-    assert {
-        key: [(int(leg.quantity), int(leg.risk or 0), leg.settled) for leg in one.legs] for key, one in found.items()
-    } == {
-        APEX_1: [(2, 1000, False)] * 2,
-        APEX_2: [(2, 1000, False)],
-        FTMO_1: [(2, 1000, False)],
+    assert {key: {(leg.quantity, leg.risk, leg.settled) for leg in one.legs} for key, one in found.items()} == {
+        APEX_1: {(4, 2000, False), (2, None, False)},
+        APEX_2: {(2, 1000, False)},
+        FTMO_1: {(2, 1000, False)},
     }
     assert (found[FTMO_1].unresolved, found[APEX_1].unresolved) == (1, 0)
 
