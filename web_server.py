@@ -229,8 +229,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = load_settings() if settings is None else settings
     service = Service(settings, open_database(settings))
+    # Before anything runs: threads would find half of it.
+    app = service.app()
     service.start()
-    return service.app()
+    return app
 
 
 @cache

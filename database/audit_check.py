@@ -116,7 +116,7 @@ def _findings(transaction: Transaction, tally: Tally, head: str | None) -> Itera
 
 
 def _chain(transaction: Transaction, tally: Tally, head: str | None) -> Iterator[Finding]:
-    transaction.rows("open_chain", since="-infinity", until="infinity")
+    transaction.rows("open_chain", since="-infinity", until=None)
     before, worked_out = START, NOTHING_BEFORE
     for page in pages(transaction):
         altered: list[tuple[Row, str]] = []

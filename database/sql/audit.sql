@@ -54,7 +54,7 @@ SELECT c.position, c.event_id, c.event_digest, c.hash,
        e.program_id, e.task_id, e.actor, e.content::text AS content, e.xact::text AS xact
 FROM audit_chain c
 LEFT JOIN audit_events e ON e.id = c.event_id
-WHERE c.sealed_at >= %(since)s::timestamptz AND c.sealed_at < %(until)s::timestamptz
+WHERE c.sealed_at >= %(since)s::timestamptz AND c.sealed_at < %(until)s::timestamptz IS NOT FALSE
 ORDER BY c.position, c.event_id
 
 -- name: positions_of_digests

@@ -143,5 +143,5 @@ def test_a_route_that_nobody_listed_is_closed_to_everybody(
         answer = app.test_client().get("/new", headers=bearer("operators-token"))
     assert answer.status_code == 403
     assert (answer.json or {})["code"] == "route_unlisted"
-    assert [record.__dict__["event"] for record in caplog.records] == ["route_unlisted"]
+    assert "route_unlisted" in [record.__dict__["event"] for record in caplog.records]
     assert app.test_client().get("/nowhere").status_code == 404

@@ -67,14 +67,14 @@ def test_whoever_counts_by_anothers_numbers_is_given_what_was_begun_after_he_ask
 def test_nobody_waits_for_anothers_reading_where_there_is_an_older_one() -> None:
     counted = Counted()
     counted.get()
-    counted.number, counted.takes = 1, 0.3
+    counted.number, counted.takes = 1, 1.5
     time.sleep(0.02)
     thread = threading.Thread(target=counted.get, args=(1,))
     thread.start()
     time.sleep(0.05)
     began = time.monotonic()
     assert counted.get(1) == ("reading 1", 0)
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 1.0
     thread.join()
     assert counted.made == 2
 
