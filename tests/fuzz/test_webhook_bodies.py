@@ -22,7 +22,7 @@ from tests.fuzz.requests import SECRET, Request, requests
 from tests.processes import ROUTED
 from web_server import create_app, service_of
 
-CASES = int(os.environ.get("FUZZ_CASES", "2000"))
+CASES = int(os.environ.get("FUZZ_CASES", "600"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 # Parts run beside one another; a long run has many, so that no core is left without work at its end.
 PARTS = 1 if CASES <= 5_000 else 20
