@@ -57,6 +57,9 @@ test: $(VENV)/.browser ## Run all tests
 chaos: $(VENV)/.development ## Kill workers and database over a thousand times while orders go out; CHAOS_KILLS=n for n kills
 	CHAOS_KILLS=$${CHAOS_KILLS:-1000} $(BIN)/pytest --numprocesses 2 --dist worksteal tests/chaos
 
+drills: $(VENV)/.development ## Take the database, the network, the clock and processes away, and see all of it come back
+	$(BIN)/pytest --numprocesses 4 --dist worksteal tests/drills
+
 fuzz: $(VENV)/.development ## Send a million requests by chance to webhooks and API; FUZZ_CASES=n for n, FUZZ_SEED=n for other ones
 	FUZZ_CASES=$${FUZZ_CASES:-1000000} $(BIN)/pytest --numprocesses 2 --dist worksteal tests/fuzz
 
@@ -88,4 +91,4 @@ bench-small: $(VENV)/.development $(REFERENCES)/.installed ## Run every benchmar
 assets: $(VENV)/.service ## Install what the page loads in the browser
 	@$(BIN)/python -m web.assets --strict
 
-.PHONY: help run worker demo config psql backup test chaos fuzz lint audit format reference references bench bench-small assets
+.PHONY: help run worker demo config psql backup test chaos drills fuzz lint audit format reference references bench bench-small assets

@@ -16,7 +16,7 @@ from tests.chaos.mutations import SEND_BEFORE_COMMIT
 from tests.chaos.rig import Rig
 from tests.chaos.storm import AGENDA, Storm
 
-KILLS = int(os.environ.get("CHAOS_KILLS", "30"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "20"))
 SEED = int(os.environ.get("CHAOS_SEED", "20261121"))
 ROUND = 11 if KILLS <= 110 else 25
 ROUNDS = -(-KILLS // ROUND)

@@ -45,8 +45,7 @@ class Listener:
             return [data for heard, data in self.heard if heard == name]
 
 
-@pytest.mark.parametrize("transport", ["websocket", "polling"])
-@pytest.mark.parametrize("routed_by", ["this process", "a worker"])
+@pytest.mark.parametrize(("transport", "routed_by"), [("websocket", "a worker"), ("polling", "this process")])
 def test_stored_finished_and_verdicts_are_heard(
     database_url: str, tmp_path: Path, transport: str, routed_by: str
 ) -> None:

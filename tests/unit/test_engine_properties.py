@@ -159,7 +159,7 @@ def rows_of(decision: EntryDecision, position: int, firm_code: str) -> list[dict
     ]
 
 
-@settings(moderate, max_examples=150)
+@settings(moderate, max_examples=80)
 @given(any_facts)
 def test_an_account_trades_exactly_where_all_its_rows_approve_and_there_is_something_to_send(facts: EntryFacts) -> None:
     decision = decide_entry(facts)
@@ -177,7 +177,7 @@ def test_an_account_trades_exactly_where_all_its_rows_approve_and_there_is_somet
             assert all(refusal.reason for refusal in verdict.refusals)
 
 
-@settings(moderate, max_examples=150)
+@settings(moderate, max_examples=80)
 @given(any_facts)
 def test_an_approved_size_is_within_the_request_and_every_cap(facts: EntryFacts) -> None:
     for account, decision in zip(facts.accounts, decide_entry(facts).accounts, strict=True):
@@ -195,7 +195,7 @@ def test_an_approved_size_is_within_the_request_and_every_cap(facts: EntryFacts)
         assert all(cap is None or verdict.contracts <= cap for cap in caps)
 
 
-@settings(moderate, max_examples=150)
+@settings(moderate, max_examples=80)
 @given(any_facts, st.data())
 def test_a_tighter_limit_never_turns_a_refusal_into_an_approval(facts: EntryFacts, data: st.DataObject) -> None:
     """A cap on contracts also makes the size of an unnamed request smaller, which other limits may then allow."""
@@ -341,7 +341,7 @@ def test_the_same_facts_have_the_same_decision(facts: EntryFacts) -> None:
     assert decide_entry(facts) == decide_entry(facts)
 
 
-@settings(moderate, max_examples=200)
+@settings(moderate, max_examples=100)
 @given(
     account_size=dollars(1, 500_000),
     risk_per_trade=st.decimals(min_value="0.0001", max_value=1, places=4),
@@ -426,7 +426,7 @@ def facts_of(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> EntryFacts:
     )
 
 
-@settings(moderate, max_examples=250)
+@settings(moderate, max_examples=120)
 @given(facts_of(garbage))
 def test_garbage_in_rules_and_state_never_raises(facts: EntryFacts) -> None:
     decision = decide_entry(facts)
@@ -436,7 +436,7 @@ def test_garbage_in_rules_and_state_never_raises(facts: EntryFacts) -> None:
     assert [len(decision.risk_checks), len(decision.program_sizing)] == [1, 1]
 
 
-@settings(moderate, max_examples=150)
+@settings(moderate, max_examples=80)
 @given(facts_of(st.sampled_from([0, 1000, "1e400", "-1e400", "1e-400", float("nan")])))
 def test_the_record_of_any_decision_is_valid_json(facts: EntryFacts) -> None:
     decision = decide_entry(facts)
@@ -450,7 +450,7 @@ def test_the_record_of_any_decision_is_valid_json(facts: EntryFacts) -> None:
         json.loads(json.dumps(rows, default=json_default, allow_nan=False))
 
 
-@settings(moderate, max_examples=200)
+@settings(moderate, max_examples=100)
 @given(st.sampled_from(LOSS_LIMITS), garbage, st.booleans())
 def test_an_unreadable_limit_is_never_no_limit(name: str, limit: Any, live: bool) -> None:
     account = AccountFacts(
