@@ -1,6 +1,6 @@
 -- How many tasks and log entries are there?
--- From a hundred thousand on as the last vacuum or analyze found them, because to count millions takes a while.
 WITH found AS (
+    -- As the last vacuum or analyze found them, from a hundred thousand on: to count millions takes a while.
     SELECT (SELECT reltuples::bigint FROM pg_class WHERE oid = 'execution_tasks'::regclass) AS tasks,
            (SELECT sum(GREATEST(c.reltuples, 0))::bigint
             FROM pg_inherits i
