@@ -74,8 +74,8 @@ class BrokerServer:
 
     def answer(self, call: Call) -> Answer:
         """Act on a call; return HTTP status, the body, which is sent as JSON, and headers if any."""
-        # Not abstract: cTrader's broker speaks over a WebSocket and answers no call.
-        raise NotImplementedError
+        # cTrader's broker speaks over a WebSocket and knows no call.
+        return 404, {"error": f"nothing is at {call.path}"}
 
     def forget_sessions(self) -> None:
         """Forget every token that was given out, as a restart does."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from tests.drills.burst import SENDER_SECONDS, Burst, bursting, nothing_lost_or_doubled, until_decided
+from tests.drills.burst import Burst, bursting
 from tests.drills.conftest import Recovered
+from tests.drills.outage import Outage, live_through
 from tests.drills.server import Server
-from tests.processes import get, web_process, worker_process
+from tests.processes import web_process, worker_process
 
 AWAY_SECONDS = 1.5
 # Longer than one time of waiting, so that what is remembered of it is seen, too.
@@ -34,19 +35,8 @@ def test_service_goes_on_after_the_database_was_away(server: Server, tmp_path: P
         worker_process(server.url, tmp_path / "worker.log", TASK_LEASE_SECONDS="2") as worker,
         bursting(Burst(lambda: web.url)) as burst,
     ):
-        for way, (leave, come_back, seconds) in WAYS.items():
-            burst.until_accepted_after(time.monotonic())
-            leave(server)
-            time.sleep(seconds)
-            assert get(f"{web.url}/healthz")[0] == 200, "the process lives"
-            come_back(server)
-            back = time.monotonic()
-            recovered(f"database {way}, webhook accepts", burst.until_accepted_after(back))
-            until_decided(server, burst.accepted()[-1:])
-            recovered(f"database {way}, worker decides", time.monotonic() - back)
-        burst.stop()
-        assert burst.statuses() == {200, 503}
-        assert burst.slowest() < SENDER_SECONDS
-        until_decided(server, burst.accepted())
-        nothing_lost_or_doubled(server, burst.accepted())
-        assert (web.process.poll(), worker.poll()) == (None, None)
+        outages = [
+            Outage(f"database {way}", partial(leave, server), partial(come_back, server), seconds)
+            for way, (leave, come_back, seconds) in WAYS.items()
+        ]
+        live_through(outages, web=web, worker=worker, burst=burst, record=server, recovered=recovered)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.drills.burst import SENDER_SECONDS, Burst, bursting, nothing_lost_or_doubled, until_decided
+from tests.drills.burst import Burst, bursting
 from tests.drills.conftest import Recovered
 from tests.drills.network import Network
+from tests.drills.outage import Outage, live_through
 from tests.drills.server import Server
-from tests.processes import get, web_process, worker_process
+from tests.processes import web_process, worker_process
 
 CUT_SECONDS = 6.0
 CUTS: dict[str, tuple[Callable[[Network], None], Callable[[Network], None]]] = {
@@ -50,19 +51,8 @@ def test_service_goes_on_after_its_network_to_the_database_was_cut(
         worker_process(server.network_url, tmp_path / "worker.log", within=network.within) as worker,
         bursting(Burst(lambda: web.url)) as burst,
     ):
-        for name, (cut, mend) in CUTS.items():
-            burst.until_accepted_after(time.monotonic())
-            cut(network)
-            time.sleep(CUT_SECONDS)
-            assert get(f"{web.url}/healthz")[0] == 200, "the process lives"
-            mend(network)
-            back = time.monotonic()
-            recovered(f"network {name}, webhook accepts", burst.until_accepted_after(back))
-            until_decided(server, burst.accepted()[-1:])
-            recovered(f"network {name}, worker decides", time.monotonic() - back)
-        burst.stop()
-        assert burst.statuses() == {200, 503}
-        assert burst.slowest() < SENDER_SECONDS
-        until_decided(server, burst.accepted())
-        nothing_lost_or_doubled(server, burst.accepted())
-        assert (web.process.poll(), worker.poll()) == (None, None)
+        outages = [
+            Outage(f"network {name}", partial(cut, network), partial(mend, network), CUT_SECONDS)
+            for name, (cut, mend) in CUTS.items()
+        ]
+        live_through(outages, web=web, worker=worker, burst=burst, record=server, recovered=recovered)
