@@ -250,8 +250,13 @@ class Subscription:
     def __init__(self, url: str, channel: str) -> None:
         self._connection = connect_for_long(url, name="execution-router-listener", statement_timeout=5.0)
         self._wake_read, self._wake_write = socket.socketpair()
-        with translated(), self._connection.cursor() as cursor:
-            cursor.execute(f"LISTEN {channel}")
+        try:
+            with translated(), self._connection.cursor() as cursor:
+                cursor.execute(f"LISTEN {channel}")
+        except BaseException:
+            # Whoever makes it has nothing yet that he could leave.
+            self.__exit__()
+            raise
 
     def __enter__(self) -> Self:
         return self
