@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import psycopg2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
@@ -17,6 +20,7 @@ from database.signals import SignalStore
 from signals.payload import parse_signal
 from tests.browser.trading_week import ACCOUNTS, tell_week
 from tests.conftest import fresh_database, repository
+from tests.integration.test_record_pages import order
 from tests.processes import Web, entry, free_port, web_process
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -83,6 +87,36 @@ def service(site: Site) -> Iterator[Web]:
     for web in site.run():
         tell_week(web.url, points_a_day=4)
         yield web
+
+
+@pytest.fixture(scope="session")
+def told(service: Web, site: Site) -> Web:
+    """The service with what the pages need to show. Here, and once a run: a module's tests need not run in one go."""
+    for number in range(3):
+        service.post(entry(f"LOOKS_{number}", contracts=number + 1))
+    give_up(site.database_url)
+    return service
+
+
+def give_up(database_url: str) -> None:
+    """Let an order be unresolved, another be filled, and a task be given up."""
+    with closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
+
+        def sql(text: str, *values: Any) -> list[dict[str, Any]]:
+            cursor.execute(text, values or None)
+            return [{"id": row[0]} for row in cursor.fetchall()] if cursor.description else []
+
+        order(sql, 1, 1, "UNRESOLVED", trade="UNTOLD")
+        order(sql, 1, 2, "FILLED", filled=2, program=2, trade="UNTOLD")
+        cursor.execute(
+            "INSERT INTO execution_tasks (id, trade_id, event_type, status, attempts, last_error, finished_at)"
+            " VALUES (9000001, 'UNTOLD', 'ENTRY', 'FAILED', 5, 'what was given up, and why it was given up', now())"
+        )
+        cursor.execute(
+            "INSERT INTO order_differences (firm_code, program_id, kind, symbol, ledger_quantity, venue_quantity,"
+            " proposal, details) VALUES ('APEX', 2, 'TRADE_WITHOUT_POSITION', 'NQZ6', 2, 0,"
+            ' \'Was it closed by hand? Then close it in the ledger.\', \'{"trades": [{"trade_id": "UNTOLD"}]}\')'
+        )
 
 
 class Elsewhere:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
-import psycopg2
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -19,8 +17,7 @@ from config.settings import Settings
 from tests.browser.conftest import PACKAGES, SCREENSHOTS, Site, go_live
 from tests.browser.trading_week import WEEKS
 from tests.integration.test_login import ADMIN, log_in
-from tests.integration.test_record_pages import order
-from tests.processes import Web, entry, get
+from tests.processes import Web, get
 from web_server import create_app, service_of
 
 PAGES = {
@@ -54,35 +51,6 @@ DARK = {"overview", "account", "signal", "order", "halt-form", "login"}
 # What the login's pages forbid as well: nothing from elsewhere, no script and no style in the page.
 POLICY = "default-src 'self'; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'"
 AXE = (PACKAGES / "axe-core" / "axe.min.js", "() => axe.run({resultTypes: ['violations']})")
-
-
-@pytest.fixture(scope="module")
-def told(service: Web, site: Site) -> Web:
-    for number in range(3):
-        service.post(entry(f"LOOKS_{number}", contracts=number + 1))
-    give_up(site.database_url)
-    return service
-
-
-def give_up(database_url: str) -> None:
-    """Let an order be unresolved, another be filled, and a task be given up."""
-    with closing(psycopg2.connect(database_url)) as connection, connection, connection.cursor() as cursor:
-
-        def sql(text: str, *values: Any) -> list[dict[str, Any]]:
-            cursor.execute(text, values or None)
-            return [{"id": row[0]} for row in cursor.fetchall()] if cursor.description else []
-
-        order(sql, 1, 1, "UNRESOLVED", trade="UNTOLD")
-        order(sql, 1, 2, "FILLED", filled=2, program=2, trade="UNTOLD")
-        cursor.execute(
-            "INSERT INTO execution_tasks (id, trade_id, event_type, status, attempts, last_error, finished_at)"
-            " VALUES (9000001, 'UNTOLD', 'ENTRY', 'FAILED', 5, 'what was given up, and why it was given up', now())"
-        )
-        cursor.execute(
-            "INSERT INTO order_differences (firm_code, program_id, kind, symbol, ledger_quantity, venue_quantity,"
-            " proposal, details) VALUES ('APEX', 2, 'TRADE_WITHOUT_POSITION', 'NQZ6', 2, 0,"
-            ' \'Was it closed by hand? Then close it in the ledger.\', \'{"trades": [{"trade_id": "UNTOLD"}]}\')'
-        )
 
 
 @pytest.mark.parametrize("name", PAGES)
