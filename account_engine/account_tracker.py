@@ -24,6 +24,7 @@ from account_engine.tracking import apply, restarted, under_rules
 from domain.account import AccountKey
 from domain.account_update import AccountUpdate, Source
 from domain.rule_set import AccountRules
+from domain.turns import TurnLock
 
 TRIES = 20
 # A burst of signals asks for the same view again and again. Whatever is told of an account makes a new one at once.
@@ -86,7 +87,7 @@ class AccountTracker:
         self._clock = clock
         self._max_age = max_age
         self._lock = threading.Lock()
-        self._locks: dict[AccountKey, threading.Lock] = {}
+        self._locks: dict[AccountKey, TurnLock] = {}
         self._cache: dict[AccountKey, Known] = {}
         self._views: dict[AccountKey, tuple[Known, datetime, AccountView]] = {}
         self._shares: dict[
@@ -280,6 +281,6 @@ class AccountTracker:
     def _seen(self, key: AccountKey, known: Known) -> Known:
         return replace(known, tracked=with_peak(known.tracked, self._environment_of(key)))
 
-    def _lock_of(self, key: AccountKey) -> threading.Lock:
+    def _lock_of(self, key: AccountKey) -> TurnLock:
         with self._lock:
-            return self._locks.setdefault(key, threading.Lock())
+            return self._locks.setdefault(key, TurnLock())

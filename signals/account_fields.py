@@ -21,6 +21,7 @@ MOST_POSITIONS = 200
 DAYS_AHEAD = timedelta(days=7)
 EARLIEST_DAY = date(2000, 1, 1)
 MOST_PROBLEMS = 20
+WITHOUT_SEPARATORS = str.maketrans("", "", "_- ")
 
 DOLLARS = "a number of dollars, at most one billion either way"
 DAILY = (
@@ -93,7 +94,7 @@ def _by_word(fields: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
 
 
 def _squeezed(name: str) -> str:
-    return re.sub(r"[_\- ]", "", name).lower()
+    return name.translate(WITHOUT_SEPARATORS).lower()
 
 
 def _problem(

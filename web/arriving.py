@@ -9,6 +9,12 @@ from enum import Enum
 HEAD_LIMIT = 32 * 1024
 # What is read of a body at most (web/bodies.py), and what chunks may add to it.
 BODY_WANTED = 1024 * 1024
+# What machines send all day, in a body whose length is told: signals and account figures.
+SHORT = re.compile(
+    rb"POST /api/(automated-signals/webhook|live-signals|realtime-price"
+    rb"|v1/ninjatrader/account-update|v1/accounts/[^/ ]+/[^/ ]+/state)[/? ]"
+)
+SHORT_LIMIT = 64 * 1024
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
@@ -43,6 +49,13 @@ class Arriving:
                 return Part.HEAD_TOO_LARGE if len(self.data) > HEAD_LIMIT else Part.SOME
             self._begin_body(end + len(_HEAD_END))
         return Part.WHOLE if self._has_body() else Part.SOME
+
+    def is_short(self) -> bool:
+        """Return whether a request that is there is one of the many that are answered in no time."""
+        whole = (
+            self._body_at is not None and self._wanted is not None and len(self.data) >= self._body_at + self._wanted
+        )
+        return whole and len(self.data) <= SHORT_LIMIT and SHORT.match(self.data) is not None
 
     def waits_to_go_on(self) -> bool:
         """Return whether the sender has sent its head and waits for a word before it sends its body."""

@@ -1,14 +1,20 @@
 """gunicorn's threaded worker, in which a slow sender holds a place in a list instead of a thread.
 
 The worker it comes from gives a thread to each connection whose first byte has come, and the thread then waits for the
-rest as long as the sender likes: as many slow senders as there are threads, and nobody else is served.
+rest as long as the sender likes: as many slow senders as there are threads, and nobody else is served. Short requests
+are answered at the desk, all others by a thread each.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import selectors
+import termios
 import time
+from array import array
+from collections.abc import Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -16,6 +22,7 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from web.arriving import Arriving, Part
+from web.desk import Desk
 
 # From the first byte of a request, or from the beginning of a connection, until the request is there.
 REQUEST_SECONDS = 10.0
@@ -24,6 +31,8 @@ STOPPING_SECONDS = 2.0
 # All unfinished requests together.
 BYTES_LIMIT = 64 * 1024 * 1024
 READ_BYTES = 64 * 1024
+# Sent and not yet taken. A system's buffer holds several times as much before a sender has to wait.
+MOST_UNREAD = 16 * 1024
 
 
 class CollectingWorker(ThreadWorker):
@@ -33,6 +42,12 @@ class CollectingWorker(ThreadWorker):
         super().__init__(*arguments, **named)
         self._arriving: dict[Any, tuple[float, Arriving]] = {}
         self._bytes = 0
+        self._desk: Desk[Any] = Desk(self._answer_short, lambda all_: self.method_queue.defer(self._finish, all_))
+
+    def init_process(self) -> None:
+        """Start what the forked process does not have: threads."""
+        self._desk.start()
+        super().init_process()
 
     def enqueue_req(self, conn: Any) -> None:
         """Collect what a connection sends next; called for new ones, kept ones, and those with bytes read ahead."""
@@ -81,7 +96,10 @@ class CollectingWorker(ThreadWorker):
             conn.init()
             conn.parser.unreader.unread(bytes(arriving.data))
             conn.data_ready = True
-            super().enqueue_req(conn)
+            if arriving.is_short() and has_read(conn.sock):
+                self._desk.bring(conn)
+            else:
+                super().enqueue_req(conn)
         elif part is Part.HEAD_TOO_LARGE:
             self._drop(conn, _answer(431, "Request Header Fields Too Large", "The request's head is too large."))
         elif self._bytes > BYTES_LIMIT:
@@ -89,6 +107,15 @@ class CollectingWorker(ThreadWorker):
         elif arriving.waits_to_go_on():
             with suppress(OSError):
                 conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _answer_short(self, conn: Any) -> bool:
+        return bool(self.handle(conn))
+
+    def _finish(self, answered: Sequence[tuple[Any, bool]]) -> None:
+        for conn, is_kept in answered:
+            done: Future[bool] = Future()
+            done.set_result(is_kept)
+            self.finish_request(conn, done)
 
     def _drop(self, conn: Any, answer: bytes = b"") -> None:
         self._forget(conn)
@@ -101,6 +128,13 @@ class CollectingWorker(ThreadWorker):
         self._bytes -= len(self._arriving.pop(conn)[1].data)
         with suppress(KeyError):
             self.poller.unregister(conn.sock)
+
+
+def has_read(client: Any) -> bool:
+    """Return whether a client has taken what it was sent before; who has not could make the next answer wait."""
+    unsent = array("i", [0])
+    fcntl.ioctl(client, termios.TIOCOUTQ, unsent)
+    return unsent[0] < MOST_UNREAD
 
 
 def _answer(status: int, reason: str, message: str) -> bytes:
