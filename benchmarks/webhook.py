@@ -182,8 +182,8 @@ def section(kept: dict[str, Any]) -> list[str]:
         "",
         (
             f"{size['rounds']} interleaved rounds of {size['requests']} requests for each endpoint, over "
-            f"{size['connections']} keep-alive connections. The same gunicorn configuration for all; its worker answers "
-            "signals at its desk, the bare endpoint, as every path that it does not know, by a thread for each request."
+            f"{size['connections']} keep-alive connections. The same gunicorn configuration for all; its worker "
+            "answers signals at its desk, the bare endpoint, as each path that it does not know, by a thread a request."
         ),
         "",
         "| endpoint | requests/s | of bare | of bare, by round | p50 | p95 | p99 | most |",

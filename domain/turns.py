@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context
 from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -17,25 +18,37 @@ T = TypeVar("T")
 Finish = Callable[[Sequence[T]], None]
 
 
-class _Call(greenlet):
-    """One of the calls, and the turns that it belongs to."""
+class _Caller(greenlet):
+    """Makes one call after the other, and knows the turns that it belongs to."""
 
-    def __init__(self, turns: Turns, call: Callable[[], None]) -> None:
-        super().__init__(call)
+    def __init__(self, turns: Turns) -> None:
+        super().__init__(self._serve)
         self.turns = turns
+
+    def _serve(self, call: Callable[[], None]) -> None:
+        while True:
+            # What a call leaves in context variables is not there for the next one.
+            Context().run(call)
+            call = self.turns.ended(self)
 
 
 class Turns:
-    """Runs calls side by side in the thread that asks for it."""
+    """Runs calls side by side in the thread that asks for it; for one thread alone, again and again.
+
+    Callers are kept for the next calls: a new one costs two calls of the system for its stack.
+    """
 
     def __init__(self) -> None:
-        self._waiting: dict[Finish[Any], list[tuple[_Call, Any]]] = {}
-        self._paused: list[_Call] = []
+        self._idle: list[_Caller] = []
+        self._waiting: dict[Finish[Any], list[tuple[_Caller, Any]]] = {}
+        self._paused: list[_Caller] = []
 
     def run(self, calls: Iterable[Callable[[], None]]) -> None:
-        """Return when all calls have ended. A call has to deal with its own errors: one that raises ends the others."""
+        """Return when all calls have ended. A call has to deal with its own errors."""
         for call in calls:
-            _Call(self, call).switch()
+            caller = self._idle.pop() if self._idle else _Caller(self)
+            caller.parent = getcurrent()
+            caller.switch(call)
         while self._waiting or self._paused:
             waiting, self._waiting = self._waiting, {}
             for finish, waiters in waiting.items():
@@ -46,21 +59,26 @@ class Turns:
             for waiter in paused:
                 waiter.switch()
 
-    def wait_for(self, call: _Call, finish: Finish[T], item: T) -> None:
-        """Let the others go on until ``finish`` has been called."""
-        self._waiting.setdefault(finish, []).append((call, item))
-        self._hand_on(call)
+    def ended(self, caller: _Caller) -> Callable[[], None]:
+        """Return the next call of a caller, once there is one."""
+        self._idle.append(caller)
+        return self._hand_on(caller)  # type: ignore[no-any-return]
 
-    def pause(self, call: _Call) -> bool:
+    def wait_for(self, caller: _Caller, finish: Finish[T], item: T) -> None:
+        """Let the others go on until ``finish`` has been called."""
+        self._waiting.setdefault(finish, []).append((caller, item))
+        self._hand_on(caller)
+
+    def pause(self, caller: _Caller) -> bool:
         """Let the others go on; return whether nothing that is still to be finished would wait for this thread."""
-        self._paused.append(call)
-        self._hand_on(call)
+        self._paused.append(caller)
+        self._hand_on(caller)
         return not self._waiting
 
     @staticmethod
-    def _hand_on(call: _Call) -> None:
-        assert call.parent is not None  # noqa: S101 - a call runs below the greenlet that began it
-        call.parent.switch()
+    def _hand_on(caller: _Caller) -> Any:
+        assert caller.parent is not None  # noqa: S101 - a caller runs below the greenlet that gave it its call
+        return caller.parent.switch()
 
 
 def together(finish: Finish[T], item: T) -> None:
@@ -69,7 +87,7 @@ def together(finish: Finish[T], item: T) -> None:
     Outside of turns it is called at once. What it raises ends all of them: it has to put errors into the items.
     """
     call = getcurrent()
-    if isinstance(call, _Call):
+    if isinstance(call, _Caller):
         call.turns.wait_for(call, finish, item)
     else:
         finish([item])
@@ -87,9 +105,9 @@ class TurnLock:
 
     def __enter__(self) -> None:
         call = getcurrent()
-        may_block = not isinstance(call, _Call)
+        may_block = not isinstance(call, _Caller)
         while not self._lock.acquire(blocking=may_block):
-            may_block = not isinstance(call, _Call) or call.turns.pause(call)
+            may_block = not isinstance(call, _Caller) or call.turns.pause(call)
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()

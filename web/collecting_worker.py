@@ -7,15 +7,13 @@ are answered at the desk, all others by a thread each.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import selectors
-import termios
 import time
-from array import array
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,6 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from web.arriving import Arriving, Part
 from web.desk import Desk
+from web.line import Line
 
 # From the first byte of a request, or from the beginning of a connection, until the request is there.
 REQUEST_SECONDS = 10.0
@@ -30,9 +29,16 @@ REQUEST_SECONDS = 10.0
 STOPPING_SECONDS = 2.0
 # All unfinished requests together.
 BYTES_LIMIT = 64 * 1024 * 1024
-READ_BYTES = 64 * 1024
-# Sent and not yet taken. A system's buffer holds several times as much before a sender has to wait.
-MOST_UNREAD = 16 * 1024
+READ_BYTES = 16 * 1024
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where an unfinished request waits: until when, by the monotonic clock, and whether its socket is watched."""
+
+    until: float
+    arriving: Arriving
+    is_watched: bool = False
 
 
 class CollectingWorker(ThreadWorker):
@@ -40,7 +46,7 @@ class CollectingWorker(ThreadWorker):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._arriving: dict[Any, tuple[float, Arriving]] = {}
+        self._arriving: dict[Any, _Place] = {}
         self._bytes = 0
         self._desk: Desk[Any] = Desk(self._answer_short, lambda all_: self.method_queue.defer(self._finish, all_))
 
@@ -54,15 +60,18 @@ class CollectingWorker(ThreadWorker):
         if self.cfg.is_ssl or conn.is_http2:
             super().enqueue_req(conn)
             return
-        arriving = Arriving()
+        place = _Place(time.monotonic() + REQUEST_SECONDS, Arriving())
+        if not isinstance(conn.sock, Line):
+            conn.sock = Line(conn.sock)
         conn.sock.setblocking(False)
-        self._arriving[conn] = (time.monotonic() + REQUEST_SECONDS, arriving)
+        self._arriving[conn] = place
         if conn.parser is not None and (ahead := conn.parser.unreader.take_buffered()):
-            self._take(conn, arriving, ahead)
+            self._take(conn, place.arriving, ahead)
         else:
             # With the request there already, as it mostly is, no other turn is needed.
             self._on_part(conn, conn.sock)
         if conn in self._arriving:
+            place.is_watched = True
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_part, conn))
 
     def murder_pending(self) -> None:
@@ -70,10 +79,11 @@ class CollectingWorker(ThreadWorker):
         super().murder_pending()
         now = time.monotonic() if self.alive else time.monotonic() + REQUEST_SECONDS - STOPPING_SECONDS
         while self._arriving:
-            conn, (until, arriving) = next(iter(self._arriving.items()))
-            if until > now:
+            conn, place = next(iter(self._arriving.items()))
+            if place.until > now:
                 break
-            answer = _answer(408, "Request Timeout", "The request did not arrive in time.") if arriving.data else b""
+            begun = len(place.arriving.data) > 0
+            answer = _answer(408, "Request Timeout", "The request did not arrive in time.") if begun else b""
             self._drop(conn, answer)
 
     def _on_part(self, conn: Any, client: Any) -> None:
@@ -84,7 +94,7 @@ class CollectingWorker(ThreadWorker):
         except OSError:
             data = b""
         if data:
-            self._take(conn, self._arriving[conn][1], data)
+            self._take(conn, self._arriving[conn].arriving, data)
         else:
             self._drop(conn)
 
@@ -96,7 +106,7 @@ class CollectingWorker(ThreadWorker):
             conn.init()
             conn.parser.unreader.unread(bytes(arriving.data))
             conn.data_ready = True
-            if arriving.is_short() and has_read(conn.sock):
+            if arriving.is_short():
                 self._desk.bring(conn)
             else:
                 super().enqueue_req(conn)
@@ -109,7 +119,10 @@ class CollectingWorker(ThreadWorker):
                 conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _answer_short(self, conn: Any) -> bool:
-        return bool(self.handle(conn))
+        conn.sock.hold()
+        is_kept = self.handle(conn)
+        # Who takes no answers has filled the system's buffers; nobody waits for him.
+        return conn.sock.let_go() and bool(is_kept)
 
     def _finish(self, answered: Sequence[tuple[Any, bool]]) -> None:
         for conn, is_kept in answered:
@@ -125,16 +138,10 @@ class CollectingWorker(ThreadWorker):
         conn.close()
 
     def _forget(self, conn: Any) -> None:
-        self._bytes -= len(self._arriving.pop(conn)[1].data)
-        with suppress(KeyError):
+        place = self._arriving.pop(conn)
+        self._bytes -= len(place.arriving.data)
+        if place.is_watched:
             self.poller.unregister(conn.sock)
-
-
-def has_read(client: Any) -> bool:
-    """Return whether a client has taken what it was sent before; who has not could make the next answer wait."""
-    unsent = array("i", [0])
-    fcntl.ioctl(client, termios.TIOCOUTQ, unsent)
-    return unsent[0] < MOST_UNREAD
 
 
 def _answer(status: int, reason: str, message: str) -> bytes:

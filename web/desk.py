@@ -39,6 +39,7 @@ class Desk(Generic[T]):
         self._brought.put(one)
 
     def _run(self) -> None:
+        turns = Turns()
         while True:
             taken = [self._brought.get()]
             while len(taken) < MOST_AT_ONCE:
@@ -47,7 +48,7 @@ class Desk(Generic[T]):
                 except Empty:
                     break
             answered: list[tuple[T, bool]] = []
-            Turns().run([partial(self._answer_one, one, answered) for one in taken])
+            turns.run([partial(self._answer_one, one, answered) for one in taken])
             self._done(answered)
 
     def _answer_one(self, one: T, answered: list[tuple[T, bool]]) -> None:

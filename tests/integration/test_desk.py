@@ -17,8 +17,8 @@ from config.settings import Settings
 from tests.conftest import Sql
 from tests.processes import Web, entry, web_process
 from web.arriving import SHORT_LIMIT, Arriving, Part
-from web.collecting_worker import MOST_UNREAD, has_read
 from web.desk import Desk
+from web.line import Line
 from web.routes import ROUTES, Access
 from web_server import create_app, service_of
 
@@ -123,20 +123,29 @@ def test_what_may_take_longer_is_not_for_the_desk(name: str) -> None:
         assert not short(NOT_SHORT[name])
 
 
-def test_a_client_that_reads_no_answers_is_noticed_before_it_can_block() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        client = socket.create_connection(server.getsockname())
+def test_an_answer_goes_out_in_one_go_and_waits_for_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        ours, _ = server.accept()
-        ours.setblocking(False)
-        sent = 0
-        while has_read(ours):
-            sent += ours.send(b"x" * 4096)
-        assert sent >= MOST_UNREAD
-        # There is room for an answer still, so that whoever was let pass just before did not wait.
-        assert ours.send(b"x" * MOST_UNREAD) == MOST_UNREAD
-        ours.close()
-        client.close()
+        client.connect(server.getsockname())
+        line = Line(server.accept()[0])
+        with line:
+            line.hold()
+            line.setblocking(True)
+            line.sendall(b"head, ")
+            line.sendall(b"body")
+            client.settimeout(0.05)
+            with pytest.raises(TimeoutError):
+                client.recv(100)
+            assert line.let_go()
+            assert client.recv(100) == b"head, body"
+            taken = [True]
+            while taken[-1] and len(taken) < 1000:
+                line.hold()
+                line.sendall(b"x" * 65536)
+                taken.append(line.let_go())
+            assert taken.count(False) == 1, "a client that reads nothing is given up, not waited for"
+            line.setblocking(True)
+            assert line.gettimeout() is None
 
 
 def test_an_answer_that_fails_takes_no_neighbour_with_it(caplog: pytest.LogCaptureFixture) -> None:
