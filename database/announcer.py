@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -17,6 +18,8 @@ from database.connection import Database, DatabaseUnavailable, StatementRefused
 # Between two transactions. The first event of a quiet time never waits; while events keep coming, more of them gather.
 SHORTEST_GAP_SECONDS = 0.005
 LONGEST_GAP_SECONDS = 0.02
+# More than so many a second come in floods alone, whose receivers are busy without being told.
+FLOOD_A_SECOND, FLOOD_GAP_SECONDS = 400, 0.05
 MOST_WAITING = 10_000
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -67,21 +70,22 @@ class Announcer:
         self._database.close()
 
     def _run(self) -> None:
-        failures, gap = 0, SHORTEST_GAP_SECONDS
+        failures, gap, taken_at = 0, SHORTEST_GAP_SECONDS, time.monotonic()
         while not self._stopping.is_set():
             gap = min(gap * 2, LONGEST_GAP_SECONDS) if self._filled.is_set() else SHORTEST_GAP_SECONDS
             self._filled.wait()
             # Cleared before the events are taken: who comes in between sets it again and is told in the next round.
             self._filled.clear()
-            failures = 0 if self._tell() else failures + 1
+            events, before, taken_at = self._take(), taken_at, time.monotonic()
+            failures = 0 if self._tell(events) else failures + 1
             if failures:
                 self._filled.set()
-            self._stopping.wait(_pause(failures) if failures else gap)
-        self._tell()
+            gathered = max(taken_at - before, LONGEST_GAP_SECONDS)
+            self._stopping.wait(_pause(failures) if failures else rest(len(events), gathered, gap))
+        self._tell(self._take())
 
-    def _tell(self) -> bool:
-        """Tell what has gathered; return whether that is done, False to try it again."""
-        events = self._take()
+    def _tell(self, events: list[str]) -> bool:
+        """Tell these events; return whether that is done, False to try it again."""
         try:
             self._send(events)
         except DatabaseUnavailable as error:
@@ -141,6 +145,11 @@ def announce_at_once(database: Database, logger: logging.Logger) -> Announce:
             logger.warning("%s events were not told: %s", len(events), error, extra={"event": "announce_failed"})
 
     return announce
+
+
+def rest(events: int, seconds: float, gap: float) -> float:
+    """Return how many seconds are rested after so many events that gathered in so many seconds; mostly ``gap``."""
+    return FLOOD_GAP_SECONDS if events > FLOOD_A_SECOND * seconds else gap
 
 
 def _pause(failures: int) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import pytest
 
-from database.announcer import LONGEST_GAP_SECONDS, Announcer
+from database.announcer import FLOOD_A_SECOND, LONGEST_GAP_SECONDS, Announcer, rest
 from database.connection import Database, StatementRefused
 from database.events import EventListener
 from database.signals import SignalStore
@@ -193,6 +193,13 @@ def test_an_event_that_postgresql_refuses_holds_back_no_other(
     announcer.announce(["one", "x" * 9000, "two"])
     wait_until(lambda: ear.heard == ["one", "two"], what="its neighbours")
     assert "cannot be told" in caplog.text
+
+
+@pytest.mark.parametrize(("events", "seconds", "rested"), [(19, 0.05, 0.02), (20, 0.05, 0.02), (21, 0.05, 0.05)])
+def test_only_a_flood_is_told_less_often(events: int, seconds: float, rested: float) -> None:
+    """Two hundred signals a second, the most that has to be decided in time, are none."""
+    assert FLOOD_A_SECOND == 400
+    assert rest(events, seconds, 0.02) == rested
 
 
 def test_a_web_process_that_ends_has_told_what_it_stored(ear: Ear, make_app: MakeApp) -> None:
