@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, ValidationInfo, WithJsonSchema
@@ -70,12 +71,15 @@ def read(
     values: dict[str, Any] = {}
     for name in model.model_fields:
         for spelling in spellings[name]:
-            key, value = by_word.get(_squeezed(spelling), (spelling, None))
+            key, value = by_word.get(_own_word(spelling), (spelling, None))
             if value is not None:
                 names[name], values[name] = key, value
                 break
-    known = {_squeezed(spelling) for name in model.model_fields for spelling in spellings[name]}
-    ignored = tuple(key for word, (key, _) in by_word.items() if word not in known)
+    left = dict(by_word)
+    for name in model.model_fields:
+        for spelling in spellings[name]:
+            left.pop(_own_word(spelling), None)
+    ignored = tuple(key for key, _ in left.values())
     try:
         return Read(model=model.model_validate(values, context={"now": now}), names=names, ignored=ignored)
     except ValidationError as error:
@@ -95,6 +99,10 @@ def _by_word(fields: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
 
 def _squeezed(name: str) -> str:
     return name.translate(WITHOUT_SEPARATORS).lower()
+
+
+# Of our own spellings, which are few; what others write as names has no end.
+_own_word = cache(_squeezed)
 
 
 def _problem(

@@ -62,7 +62,7 @@ class CollectingWorker(ThreadWorker):
             return
         place = _Place(time.monotonic() + REQUEST_SECONDS, Arriving())
         if not isinstance(conn.sock, Line):
-            conn.sock = Line(conn.sock)
+            conn.sock = Line.of(conn.sock)
         conn.sock.setblocking(False)
         self._arriving[conn] = place
         if conn.parser is not None and (ahead := conn.parser.unreader.take_buffered()):

@@ -9,11 +9,16 @@ from typing import Any
 class Line(socket.socket):
     """A socket that can hold an answer's parts back and send them in one go, without waiting."""
 
-    def __init__(self, of: socket.socket) -> None:
-        timeout = of.gettimeout()
-        self._held: list[bytes] | None = None
-        super().__init__(of.family, of.type, of.proto, of.detach())
-        self.settimeout(timeout)
+    _held: list[bytes] | None = None
+
+    @classmethod
+    def of(cls, other: socket.socket) -> Line:
+        """Return the line of another socket, which has none any more."""
+        timeout = other.gettimeout()
+        # Made as any socket is: who upgrades a connection to a WebSocket makes a second one of it.
+        line = cls(other.family, other.type, other.proto, other.detach())
+        line.settimeout(timeout)
+        return line
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - as the socket has it
         """Ask the system only for a change; while an answer is held nothing waits, so there is nothing to change."""

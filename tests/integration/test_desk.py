@@ -127,7 +127,7 @@ def test_an_answer_goes_out_in_one_go_and_waits_for_nobody() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(server.getsockname())
-        line = Line(server.accept()[0])
+        line = Line.of(server.accept()[0])
         with line:
             line.hold()
             line.setblocking(True)
@@ -146,6 +146,8 @@ def test_an_answer_goes_out_in_one_go_and_waits_for_nobody() -> None:
             assert taken.count(False) == 1, "a client that reads nothing is given up, not waited for"
             line.setblocking(True)
             assert line.gettimeout() is None
+            with line.dup() as second:
+                assert second.fileno() != line.fileno(), "a WebSocket takes the connection over"
 
 
 def test_an_answer_that_fails_takes_no_neighbour_with_it(caplog: pytest.LogCaptureFixture) -> None:
