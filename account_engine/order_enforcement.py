@@ -121,6 +121,7 @@ class _Order:
     def __init__(self, data: Mapping[str, Any], instruments: InstrumentBook) -> None:
         self._data = data
         self._instruments = instruments
+        self._contracts: tuple[int | None] | None = None
 
     @property
     def session(self) -> str | None:
@@ -129,10 +130,11 @@ class _Order:
 
     @property
     def contracts(self) -> int | None:
-        asked = requested_contracts(self._data)
-        sent = requested_contracts({"contracts": self._data.get("send_contracts")})
-        known = [size for size in (asked, sent) if size is not None]
-        return max(known, default=None)
+        if self._contracts is None:
+            asked = requested_contracts(self._data)
+            sent = requested_contracts({"contracts": self._data.get("send_contracts")})
+            self._contracts = (max((size for size in (asked, sent) if size is not None), default=None),)
+        return self._contracts[0]
 
     def loss_at_stop(self) -> Decimal | None:
         """Return dollars lost at the stop, None where price, stop or size is not given."""
@@ -170,9 +172,12 @@ def _session(metadata: Mapping[str, Any], order: _Order) -> Finding | None:
     names = [str(name).strip() for name in allowed]
     session = order.session
     passed = session is not None and session.upper() in {name.upper() for name in names}
+    comparison = Comparison(rule=Rule.SESSION_NOT_ALLOWED, value=session, limit=names, passed=passed)
+    if passed:
+        return Finding(comparison)
     given = "the signal names none, allowed are" if session is None else f"{session!r} is not one of"
     return Finding(
-        comparison=Comparison(rule=Rule.SESSION_NOT_ALLOWED, value=session, limit=names, passed=passed),
+        comparison=comparison,
         reason=f"Invalid session: {given} {', '.join(names)}.",
         details={"session": session, "allowed_sessions": names},
     )
@@ -214,14 +219,17 @@ def _risk(metadata: Mapping[str, Any], state: Mapping[str, Any], order: _Order) 
             comparison=Comparison(rule=Rule.MAX_RISK_PER_TRADE, value=risk, limit=None, passed=None, note=note)
         )
     allowed = equity * fraction
+    comparison = Comparison(
+        rule=Rule.MAX_RISK_PER_TRADE,
+        value=risk,
+        limit=allowed,
+        passed=risk <= allowed,
+        note=f"dollars lost at the stop; the limit is {basis} {plain(equity)} times {plain(fraction)}",
+    )
+    if comparison.passed:
+        return Finding(comparison)
     return Finding(
-        comparison=Comparison(
-            rule=Rule.MAX_RISK_PER_TRADE,
-            value=risk,
-            limit=allowed,
-            passed=risk <= allowed,
-            note=f"dollars lost at the stop; the limit is {basis} {plain(equity)} times {plain(fraction)}",
-        ),
+        comparison=comparison,
         reason=f"Exceeds risk limit: {plain(risk)} dollars at the stop, allowed {plain(allowed)}.",
         details={
             "risk_value": risk,

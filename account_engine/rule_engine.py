@@ -17,6 +17,14 @@ from domain.rules import Rule
 __all__ = ["AccountPicture", "AccountStanding", "StandingState", "entry_fits", "evaluate_standing"]
 
 NOTHING = Decimal(0)
+MAY_ENTER = Finding(
+    Comparison(
+        rule=Rule.STANDING_FORBIDS_ENTRY,
+        value=str(StandingState.ACTIVE),
+        limit=str(StandingState.ACTIVE),
+        passed=True,
+    )
+)
 
 
 def evaluate_standing(picture: AccountPicture) -> AccountStanding:
@@ -140,12 +148,10 @@ def entry_fits(standing: AccountStanding, worst_case: Decimal | None) -> tuple[F
 
 
 def _standing_finding(standing: AccountStanding) -> Finding:
+    if standing.entries_allowed:
+        return MAY_ENTER
     state, wanted = str(standing.state), str(StandingState.ACTIVE)
-    comparison = Comparison(
-        rule=Rule.STANDING_FORBIDS_ENTRY, value=state, limit=wanted, passed=standing.entries_allowed
-    )
-    if comparison.passed:
-        return Finding(comparison)
+    comparison = Comparison(rule=Rule.STANDING_FORBIDS_ENTRY, value=state, limit=wanted, passed=False)
     return Finding(
         comparison=comparison,
         reason=" ".join((f"Standing {state} forbids entries.", *standing.reasons)),

@@ -33,14 +33,15 @@ WAITING = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Signals that are measured for each number of accounts, one at a time, after some to warm up."""
+    """Signals that are measured for each number of accounts, one at a time, ``turn`` by turn, after some to warm up."""
 
     signals: int
     warm_up: int
+    turn: int
 
 
-FULL = Size(signals=300, warm_up=30)
-SMALL = Size(signals=5, warm_up=1)
+FULL = Size(signals=300, warm_up=30, turn=10)
+SMALL = Size(signals=5, warm_up=1, turn=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +61,19 @@ class FanoutResult:
 
 
 def measure(stage: Stage, size: Size) -> FanoutResult:
-    """Serve single signals for each number of accounts. Raises BrokenInvariant."""
-    return FanoutResult(size=size, accounts={str(many): _measure(stage, size, many) for many in ACCOUNTS})
+    """Serve single signals for each number of accounts. Raises BrokenInvariant.
+
+    By turns: what one more account costs is a difference, and a machine is not as fast in one second as in the next.
+    """
+    routers = [_Router(stage, accounts) for accounts in ACCOUNTS]
+    settle_heap()
+    for router in routers:
+        router.serve(size.warm_up)
+        router.forget()
+    for served in range(0, size.signals, size.turn):
+        for router in routers:
+            router.serve(min(size.turn, size.signals - served))
+    return FanoutResult(size=size, accounts={str(router.accounts): router.figures() for router in routers})
 
 
 def environment(accounts: int) -> dict[str, str]:
@@ -87,36 +99,52 @@ def environment(accounts: int) -> dict[str, str]:
     return environ
 
 
-def _measure(stage: Stage, size: Size, accounts: int) -> Figures:
-    tables = stage.database(f"fanout_{accounts}")
-    settings = Settings.from_env({**environment(accounts), "DATABASE_URL": tables.url})
-    database = Database(tables.url, name="benchmark")
-    logger = logging.getLogger("benchmark")
-    states = tracked_accounts(settings, database)
-    parts = router_parts(settings, states, database, dry_run=True, worker="fanout", logger=logger)
-    queue = TaskQueue(database, worker="fanout", lease=60.0)
-    server = TaskServer(
-        queue,
-        parts.processor(settings, logger, before_entries=lambda: None),
-        retry=RetryPolicy(max_attempts=1, base=1.0),
-        logger=logger,
-        stopping=lambda: False,
-    )
-    settle_heap()
-    own: list[float] = []
-    logged: list[float] = []
-    for number in range(size.warm_up + size.signals):
-        tables.rows(WAITING, trade=f"T{number}")
-        began, began_own = time.perf_counter(), time.thread_time()
-        server.serve(queue.claim(20))
-        logged.append((time.perf_counter() - began) * 1000)
-        own.append((time.thread_time() - began_own) * 1e6 / accounts)
-    database.close()
-    tables.check(size.warm_up + size.signals)
-    rows = tables.value("SELECT count(*) FROM execution_connector_results")
-    if rows != accounts * (size.warm_up + size.signals):
-        raise BrokenInvariant(f"{rows} verdicts for {size.warm_up + size.signals} signals to {accounts} accounts")
-    return Figures(own=statistics.median(own[size.warm_up :]), logged=Latency.of(logged[size.warm_up :]))
+class _Router:
+    """A router's parts for a number of accounts, on a database of their own, and what was measured of them."""
+
+    def __init__(self, stage: Stage, accounts: int) -> None:
+        self.accounts = accounts
+        self._tables = stage.database(f"fanout_{accounts}")
+        settings = Settings.from_env({**environment(accounts), "DATABASE_URL": self._tables.url})
+        self._database = Database(self._tables.url, name="benchmark")
+        logger = logging.getLogger("benchmark")
+        states = tracked_accounts(settings, self._database)
+        parts = router_parts(settings, states, self._database, dry_run=True, worker="fanout", logger=logger)
+        self._queue = TaskQueue(self._database, worker="fanout", lease=60.0)
+        self._server = TaskServer(
+            self._queue,
+            parts.processor(settings, logger, before_entries=lambda: None),
+            retry=RetryPolicy(max_attempts=1, base=1.0),
+            logger=logger,
+            stopping=lambda: False,
+        )
+        self._served = 0
+        self._own: list[float] = []
+        self._logged: list[float] = []
+
+    def serve(self, signals: int) -> None:
+        """Store and serve signals one at a time."""
+        for _ in range(signals):
+            self._tables.rows(WAITING, trade=f"T{self._served}")
+            began, began_own = time.perf_counter(), time.thread_time()
+            self._server.serve(self._queue.claim(20))
+            self._logged.append((time.perf_counter() - began) * 1000)
+            self._own.append((time.thread_time() - began_own) * 1e6 / self.accounts)
+            self._served += 1
+
+    def forget(self) -> None:
+        """Drop what was measured so far."""
+        self._own.clear()
+        self._logged.clear()
+
+    def figures(self) -> Figures:
+        """Return what was measured. Raises BrokenInvariant where not every signal was decided for every account."""
+        self._database.close()
+        self._tables.check(self._served)
+        rows = self._tables.value("SELECT count(*) FROM execution_connector_results")
+        if rows != self.accounts * self._served:
+            raise BrokenInvariant(f"{rows} verdicts for {self._served} signals to {self.accounts} accounts")
+        return Figures(own=statistics.median(self._own), logged=Latency.of(self._logged))
 
 
 def section(kept: dict[str, Any]) -> list[str]:
@@ -131,8 +159,8 @@ def section(kept: dict[str, Any]) -> list[str]:
         "## Fan-out",
         "",
         (
-            f"{kept['size']['signals']} signals, one at a time, each to all accounts; "
-            "from its claim to its committed log row."
+            f"{kept['size']['signals']} signals for each number of accounts, by turns of {kept['size']['turn']}, one "
+            "at a time, each to all accounts; from its claim to its committed log row."
         ),
         "",
         "| accounts | own µs a signal | an account | each after the first | p50 ms | p95 ms | p99 ms | most ms |",

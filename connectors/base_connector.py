@@ -43,14 +43,16 @@ class Receipt:
 
     def as_row(self) -> dict[str, Any]:
         """Return the part of a connector row that the venue answers for; what it did not say is left out."""
-        row = {
-            "status": str(self.status),
-            "reason": self.reason,
-            "order_id": self.order_id,
-            "message": self.message,
-            "details": self.details or None,
-        }
-        return {name: value for name, value in row.items() if value is not None}
+        row: dict[str, Any] = {"status": str(self.status)}
+        if self.reason is not None:
+            row["reason"] = self.reason
+        if self.order_id is not None:
+            row["order_id"] = self.order_id
+        if self.message is not None:
+            row["message"] = self.message
+        if self.details:
+            row["details"] = self.details
+        return row
 
 
 class Venue(Protocol):

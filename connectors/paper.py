@@ -17,7 +17,7 @@ class PaperVenue:
     live = False
 
     def __init__(self, reason: str = "GLOBAL_DRY_RUN_ENABLED") -> None:
-        self._reason = reason
+        self._receipt = Receipt(status=ReceiptStatus.SKIPPED, reason=reason)
         self.orders: deque[Leg] = deque(maxlen=KEPT_ORDERS)
 
     def place_entry(self, leg: Leg) -> Receipt:
@@ -31,4 +31,4 @@ class PaperVenue:
 
     def _keep(self, leg: Leg) -> Receipt:
         self.orders.append(leg)
-        return Receipt(status=ReceiptStatus.SKIPPED, reason=self._reason)
+        return self._receipt

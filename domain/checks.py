@@ -29,8 +29,11 @@ class Comparison(NamedTuple):
     note: str | None = None
 
     def as_row(self) -> dict[str, Any]:
-        row = {"rule": str(self.rule), "value": self.value, "limit": self.limit, "passed": self.passed}
-        return row if self.note is None else {**row, "note": self.note}
+        rule, value, limit, passed, note = self
+        row = {"rule": str(rule), "value": value, "limit": limit, "passed": passed}
+        if note is not None:
+            row["note"] = note
+        return row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +59,15 @@ class CheckResult:
 
     def as_row(self) -> dict[str, Any]:
         """Return the row of ``execution_logs.response_body``; the program is left out of a firm's row."""
-        account = {} if self.program_id is None else {"program_id": self.program_id}
-        return {
-            "firm_code": self.firm_code,
-            **account,
-            "status": str(self.status),
-            "rule": None if self.rule is None else str(self.rule),
-            "reason": self.reason,
-            "details": self.details,
-            "compared": [comparison.as_row() for comparison in self.compared],
-        }
+        row: dict[str, Any] = {"firm_code": self.firm_code}
+        if self.program_id is not None:
+            row["program_id"] = self.program_id
+        row["status"] = str(self.status)
+        row["rule"] = None if self.rule is None else str(self.rule)
+        row["reason"] = self.reason
+        row["details"] = self.details
+        row["compared"] = [comparison.as_row() for comparison in self.compared]
+        return row
 
     def keys(self) -> Iterator[str]:
         return iter(self.as_row())
@@ -77,7 +79,8 @@ class CheckResult:
 def json_default(value: object) -> object:
     """Serialise what a row may hold besides JSON's own types: money becomes a JSON number."""
     if isinstance(value, Decimal):
-        return json_number(value)
+        text = str(value)
+        return int(text) if text.isdigit() else json_number(value)
     raise TypeError(f"{type(value).__name__} has no place in a record")
 
 

@@ -116,6 +116,8 @@ class Exposure:
         Equity already holds the open profit or loss of settled legs, so to the stop it has that much more, or less, to
         lose: risk plus open profit. Where that is not known, the risk from the entry price counts.
         """
+        if not self.legs:
+            return Decimal(0)
         risks = [leg.risk for leg in self.legs]
         if any(risk is None for risk in risks):
             return None

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from domain.money import optional_decimal
+from domain.money import LARGEST_PLAIN, optional_decimal
 from domain.order_state import Side
 
 
@@ -65,6 +65,9 @@ def requested_contracts(payload: Mapping[str, Any]) -> int | None:
     Raises ValueError when the figure is not a whole number.
     """
     key = "contracts" if payload.get("contracts") is not None else "quantity"
+    value = payload.get(key)
+    if type(value) is int and -LARGEST_PLAIN < value < LARGEST_PLAIN:
+        return value
     number = optional_decimal(payload, key)
     if number is None:
         return None

@@ -24,7 +24,9 @@ class ProgramSizingResult(CheckResult):
 
     def as_row(self) -> dict[str, Any]:
         # Named outright: a slots dataclass is a new class, so a bare super() would look in the old one.
-        return {**CheckResult.as_row(self), "contracts": self.contracts}
+        row = CheckResult.as_row(self)
+        row["contracts"] = self.contracts
+        return row
 
 
 def calculate_program_sizing(

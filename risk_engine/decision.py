@@ -12,6 +12,7 @@ from account_engine.standing import AccountStanding
 from config.contracts import ContractTerms
 from config.instruments import InstrumentBook
 from domain.account import AccountKey
+from domain.checks import CheckResult
 from domain.contract import Contract
 from domain.dry_reason import DryReason
 from domain.ledger import Exposure
@@ -34,11 +35,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirmFacts:
-    """A firm's rules, and day_pl and total_pl summed over those of its routed accounts that are known (dollars)."""
+    """A firm's rules, and day_pl and total_pl summed over those of its routed accounts that are known (dollars).
+
+    ``answers``: what the firm's check said of a size asked for; nothing else of an order matters to it.
+    """
 
     code: str
     risk_rules: Mapping[str, Any]
     metrics: Mapping[str, Decimal] = field(default_factory=dict)
+    answers: dict[int | None, CheckResult] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,8 @@ def live_findings(account: AccountFacts, facts: EntryFacts, contracts: int) -> I
     """
     if account.halted is not None:
         yield _no(Rule.TRADING_HALTED, "halted", account.halted)
+    if account.dry_reason is not None:
+        return
     if account.out_of_sync is not None:
         yield _no(Rule.ACCOUNT_OUT_OF_SYNC, "out of sync", account.out_of_sync)
     if facts.order.direction is None:

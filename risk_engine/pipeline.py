@@ -37,6 +37,11 @@ from risk_engine.prop_risk_engine import evaluate_risk
 from risk_engine.state_checks import StateChecks, check_states, guarded
 from risk_engine.traded import Traded, as_traded
 
+APPROVED, REJECTED = str(Status.APPROVED), str(Status.REJECTED)
+UNKNOWN = str(StandingState.UNKNOWN)
+# Strategies ask for a handful of sizes; what strangers may ask for is without end.
+ANSWERS_KEPT = 32
+
 
 def decide_entry(facts: EntryFacts, states: Mapping[AccountKey, StateChecks] | None = None) -> EntryDecision:
     """Decide an entry for every routed account on its own.
@@ -48,8 +53,9 @@ def decide_entry(facts: EntryFacts, states: Mapping[AccountKey, StateChecks] | N
     if states is None:
         states = check_states(facts)
     risks = {firm.code: _risk(firm, facts.order) for firm in facts.firms}
+    asked = _Asked.of(facts)
     accounts = [
-        _decide_account(account, risks[account.key.firm_code], states[account.key], facts) for account in facts.accounts
+        _decide_account(account, risks[account.key.firm_code], states[account.key], asked) for account in facts.accounts
     ]
     return EntryDecision(
         risk_checks=tuple(risk.as_row() for risk in risks.values()),
@@ -66,6 +72,20 @@ def order_size(requested: int | None, sized: int | None) -> int:
     return max(min(known, default=0), 0)
 
 
+class _Asked(NamedTuple):
+    """An order among its facts, and as the sizing and the enforcement are told of it."""
+
+    facts: EntryFacts
+    to_size: dict[str, Any]
+    to_enforce: dict[str, Any]
+
+    @classmethod
+    def of(cls, facts: EntryFacts) -> _Asked:
+        order = facts.order
+        to_size = {"symbol": order.symbol, "entry_price": order.entry_price, "stop_loss": order.stop_loss}
+        return cls(facts, to_size, {**to_size, "session": order.session, "contracts": order.contracts})
+
+
 class _Checked(NamedTuple):
     sizing: ProgramSizingResult
     breach: CheckResult
@@ -73,33 +93,33 @@ class _Checked(NamedTuple):
     decision: AccountDecision
 
 
-def _decide_account(account: AccountFacts, risk: CheckResult, states: StateChecks, facts: EntryFacts) -> _Checked:
+def _decide_account(account: AccountFacts, risk: CheckResult, states: StateChecks, asked: _Asked) -> _Checked:
     live = account.dry_reason is None
-    traded = _traded(account, facts)
-    if traded.order is not facts.order:
-        facts = replace(facts, order=traded.order)
+    traded = _traded(account, asked.facts)
+    if traded.order is not asked.facts.order:
+        asked = _Asked.of(replace(asked.facts, order=traded.order))
+    facts = asked.facts
     account = _under_contract_limit(account, facts)
-    sizing = _sizing(account, facts)
+    sizing = _sizing(account, asked)
     contracts = order_size(facts.order.contracts, sizing.sized)
     state, breach = states.known, states.breach
     if live and breach.approved and not state.approved:
         breach = state
     configuration = _configuration(account)
-    enforcement = _enforcement(account, facts, contracts, states)
+    enforcement = _enforcement(account, asked, contracts, states)
     fit = _fit(account, facts, contracts)
+    unknown = [finding for finding in fit if _is_unknown(finding)]
     if enforcement["rule"] is not Rule.TRADE_CLOSED:
-        others = [*_live_findings(account, facts, contracts), *traded.findings]
-        enforcement = _with_findings(enforcement, [*others, *(traded.live_findings if live else ())])
-        judged = [finding for finding in fit if live or not _is_unknown(finding)]
+        others = [*_live_findings(account, facts, contracts), *traded.findings, *(traded.live_findings if live else ())]
+        judged = fit if live or not unknown else [finding for finding in fit if not _is_unknown(finding)]
         # What the breach check has refused already needs no second refusal for the same figures.
-        enforcement = _with_findings(enforcement, judged, refuses=breach.approved)
+        enforcement = _with_findings(enforcement, others, judged, judge=breach.approved)
     if live and enforcement["allowed"] and configuration is not None:
         enforcement = enforcement_answer(configuration, compared=enforcement["compared"])
     row = _enforcement_row(account, enforcement)
-    refusals = [
-        *(_refusal(check) for check in (risk, sizing, breach) if not check.approved),
-        *([] if row["allowed"] else [Refusal(rule=row["rule"], reason=row["reason"])]),
-    ]
+    refusals = [_refusal(check) for check in (risk, sizing, breach) if not check.approved]
+    if not row["allowed"]:
+        refusals.append(Refusal(rule=row["rule"], reason=row["reason"]))
     if contracts == 0 and sizing.approved:
         refusals.append(Refusal(rule=Rule.ZERO_CONTRACTS, reason="The size comes to 0 contracts."))
     verdict: Verdict = (
@@ -107,9 +127,7 @@ def _decide_account(account: AccountFacts, risk: CheckResult, states: StateCheck
         if refusals
         else Approved(account=account.key, contracts=contracts, order=traded.order, contract=traded.contract)
     )
-    unknown = [finding for finding in fit if _is_unknown(finding) and state.approved]
-    no_contract = [finding for finding in traded.live_findings if finding.refuses]
-    blocked_if_live = () if live else tuple(_live_refusals(state, [*no_contract, *unknown], configuration))
+    blocked_if_live = () if live else _live_refusals(state, traded.live_findings, unknown, configuration)
     decision = AccountDecision(verdict=verdict, dry_reason=account.dry_reason, blocked_if_live=blocked_if_live)
     return _Checked(sizing=sizing, breach=breach, enforcement=row, decision=decision)
 
@@ -138,27 +156,29 @@ def _under_contract_limit(account: AccountFacts, facts: EntryFacts) -> AccountFa
 
 
 def _live_findings(account: AccountFacts, facts: EntryFacts, contracts: int) -> list[Finding]:
-    findings = guarded(
+    return guarded(
         lambda: list(live_findings(account, facts, contracts)),
         lambda error: [failed_finding(f"What is open on {account.key} could not be judged: {error}")],
     )
-    live = account.dry_reason is None
-    return [finding for finding in findings if live or finding.comparison.rule is Rule.TRADING_HALTED]
 
 
 def _risk(firm: FirmFacts, order: EntryOrder) -> CheckResult:
-    payload = {"contracts": order.contracts, "symbol": order.symbol}
-    return guarded(
-        lambda: evaluate_risk(firm.code, firm.risk_rules, payload, firm.metrics),
-        lambda error: failed_check("Risk check", firm.code, None, error),
-    )
+    known = firm.answers.get(order.contracts)
+    if known is None:
+        payload = {"contracts": order.contracts, "symbol": order.symbol}
+        known = guarded(
+            lambda: evaluate_risk(firm.code, firm.risk_rules, payload, firm.metrics),
+            lambda error: failed_check("Risk check", firm.code, None, error),
+        )
+        if known.rule is not Rule.EXCEPTION and len(firm.answers) < ANSWERS_KEPT:
+            firm.answers[order.contracts] = known
+    return known
 
 
-def _sizing(account: AccountFacts, facts: EntryFacts) -> ProgramSizingResult:
-    order = facts.order
-    payload = {"symbol": order.symbol, "entry_price": order.entry_price, "stop_loss": order.stop_loss}
+def _sizing(account: AccountFacts, asked: _Asked) -> ProgramSizingResult:
+    instruments = asked.facts.instruments
     return guarded(
-        lambda: calculate_program_sizing(*account.key, account.scaling_rules, payload, instruments=facts.instruments),
+        lambda: calculate_program_sizing(*account.key, account.scaling_rules, asked.to_size, instruments=instruments),
         lambda error: ProgramSizingResult(
             firm_code=account.key.firm_code,
             program_id=account.key.program_id,
@@ -180,26 +200,18 @@ def _configuration(account: AccountFacts) -> Finding | None:
     )
 
 
-def _enforcement(account: AccountFacts, facts: EntryFacts, contracts: int, states: StateChecks) -> dict[str, Any]:
-    order = facts.order
+def _enforcement(account: AccountFacts, asked: _Asked, contracts: int, states: StateChecks) -> dict[str, Any]:
+    facts = asked.facts
     if facts.trade_closed:
         closed = Comparison(rule=Rule.TRADE_CLOSED, value="exit stored before entry", limit=None, passed=False)
-        reason = f"Trade {order.trade_id} was closed before this entry was processed."
+        reason = f"Trade {facts.order.trade_id} was closed before this entry was processed."
         return enforcement_answer(Finding(comparison=closed, reason=reason), compared=[closed])
-    order_data = {
-        "entry_price": order.entry_price,
-        "stop_loss": order.stop_loss,
-        "symbol": order.symbol,
-        "session": order.session,
-        "contracts": order.contracts,
-        "send_contracts": contracts,
-    }
     return guarded(
         lambda: check_order_enforcement(
             *account.key,
             account.metadata,
             account.state,
-            order_data,
+            {**asked.to_enforce, "send_contracts": contracts},
             instruments=facts.instruments,
             of_state=states.enforcement,
         ),
@@ -220,8 +232,10 @@ def _fit(account: AccountFacts, facts: EntryFacts, contracts: int) -> list[Findi
         ),
         lambda error: [failed_finding(f"The standing of {account.key} could not be judged: {error}")],
     )
+    if not facts.allow_unknown_state:
+        return findings
     # The owner may let an account trade whose figures are not known; a limit that is known to be reached stays one.
-    return [finding for finding in findings if not (facts.allow_unknown_state and _is_unknown(finding))]
+    return [finding for finding in findings if not _is_unknown(finding)]
 
 
 def _with_what_is_open(worst_case: Decimal | None, account: AccountFacts, standing: AccountStanding) -> Decimal | None:
@@ -231,24 +245,33 @@ def _with_what_is_open(worst_case: Decimal | None, account: AccountFacts, standi
 
 def _is_unknown(finding: Finding) -> bool:
     comparison = finding.comparison
-    return comparison.rule is Rule.STANDING_FORBIDS_ENTRY and comparison.value == str(StandingState.UNKNOWN)
+    return comparison.rule is Rule.STANDING_FORBIDS_ENTRY and comparison.value == UNKNOWN
 
 
-def _with_findings(answer: dict[str, Any], findings: list[Finding], *, refuses: bool = True) -> dict[str, Any]:
-    """Return the enforcement answer with these comparisons, and the first one's refusal where there was none yet."""
-    compared = [*answer["compared"], *(finding.comparison for finding in findings)]
-    refusal = next((finding for finding in findings if finding.refuses), None)
-    if refuses and answer["allowed"] and refusal is not None:
-        return enforcement_answer(refusal, compared=compared)
+def _with_findings(answer: dict[str, Any], others: list[Finding], fit: list[Finding], *, judge: bool) -> dict[str, Any]:
+    """Return the enforcement answer with these comparisons, and the first one's refusal where there was none yet.
+
+    ``judge`` says whether ``fit`` may refuse; its comparisons are kept either way.
+    """
+    compared = [*answer["compared"], *[finding.comparison for finding in others + fit]]
+    if answer["allowed"]:
+        for finding in others + fit if judge else others:
+            if finding.comparison.passed is False:
+                return enforcement_answer(finding, compared=compared)
     return {**answer, "compared": compared}
 
 
 def _enforcement_row(account: AccountFacts, answer: dict[str, Any]) -> dict[str, Any]:
+    firm_code, program_id = account.key
     return {
-        "firm_code": account.key.firm_code,
-        "program_id": account.key.program_id,
-        "status": str(Status.APPROVED if answer["allowed"] else Status.REJECTED),
-        **{name: answer[name] for name in ("allowed", "breach_type", "rule", "reason", "details")},
+        "firm_code": firm_code,
+        "program_id": program_id,
+        "status": APPROVED if answer["allowed"] else REJECTED,
+        "allowed": answer["allowed"],
+        "breach_type": answer["breach_type"],
+        "rule": answer["rule"],
+        "reason": answer["reason"],
+        "details": answer["details"],
         "compared": [comparison.as_row() for comparison in answer["compared"]],
     }
 
@@ -257,12 +280,17 @@ def _refusal(check: CheckResult) -> Refusal:
     return Refusal(rule=str(check.rule), reason=check.reason or "")
 
 
-def _live_refusals(state: CheckResult, findings: list[Finding], configuration: Finding | None) -> list[Refusal]:
-    refusals = [] if state.approved else [_refusal(state)]
-    refusals += [Refusal(rule=finding.comparison.rule, reason=finding.reason or "") for finding in findings]
+def _live_refusals(
+    state: CheckResult, of_contract: tuple[Finding, ...], unknown: list[Finding], configuration: Finding | None
+) -> tuple[Refusal, ...]:
+    """Return what would refuse a dry account if it were live. ``unknown`` says the same as a state that refuses."""
+    found = [finding for finding in of_contract if finding.refuses]
+    if state.approved:
+        found += unknown
     if configuration is not None:
-        refusals.append(Refusal(rule=Rule.CONFIGURATION_ERROR, reason=configuration.reason or ""))
-    return refusals
+        found.append(configuration)
+    refusals = tuple([Refusal(rule=finding.comparison.rule, reason=finding.reason or "") for finding in found])
+    return refusals if state.approved else (_refusal(state), *refusals)
 
 
 def age_of(figures_at: float | None, now: float) -> Decimal | None:

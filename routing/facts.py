@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import is_
 from typing import Any
 
 from account_engine import AccountStateManager
@@ -57,6 +58,7 @@ class FactBook:
         self._halts: Sequence[Halt] = ()
         self._out_of_sync: Mapping[AccountKey, str] = {}
         self._checked: Mapping[AccountKey, StateChecks] = {}
+        self._summed: tuple[tuple[Mapping[str, Any], ...], tuple[FirmFacts, ...]] = ((), ())
         self._settings = settings
         self._states = states
         self._clock = clock
@@ -93,13 +95,21 @@ class FactBook:
         """Return the accounts as they are known at this moment, for the orders that are decided next."""
         now = self._clock()
         accounts = tuple(self._with_state(account, now) for account in self.accounts)
-        seen = Seen(self._settings, self.firms, accounts, now, self._checked)
+        seen = Seen(self._settings, self._with_metrics(accounts), accounts, now, self._checked)
         self._checked = seen.states
         return seen
 
+    def _with_metrics(self, accounts: tuple[AccountFacts, ...]) -> tuple[FirmFacts, ...]:
+        # Between two changes of any account the sums stay, and with them what was made of them.
+        states, (before, firms) = tuple([account.state for account in accounts]), self._summed
+        if len(before) != len(states) or not all(map(is_, before, states)):
+            firms = with_metrics(self.firms, accounts)
+            self._summed = (states, firms)
+        return firms
+
     def _with_state(self, account: AccountFacts, now: float) -> AccountFacts:
         state, figures_at, standing = self._states.facts_of(*account.key)
-        halt = halt_of(account.key, self._halts)
+        halt = halt_of(account.key, self._halts) if self._halts else None
         live = account.dry_reason is None
         return replace(
             account,
@@ -112,7 +122,7 @@ class FactBook:
 
 
 class Seen:
-    """All accounts at one moment (Unix seconds). Orders that are decided one after another share it.
+    """All accounts at one moment (Unix seconds), and firms with their metrics, for orders decided one after another.
 
     ``checked``: what was made of the accounts' states at an earlier moment.
     """
@@ -126,8 +136,7 @@ class Seen:
         checked: Mapping[AccountKey, StateChecks] = NOTHING,
     ) -> None:
         self._accounts = accounts
-        # A firm's metrics are those of all of its accounts.
-        self._firms = tuple(replace(firm, metrics=firm_metrics(firm.code, accounts)) for firm in firms)
+        self._firms = firms
         self._all = EntryFacts(
             order=NO_ORDER,
             firms=self._firms,
@@ -167,6 +176,11 @@ class Seen:
 
 def _with_exposure(account: AccountFacts, view: LedgerView) -> AccountFacts:
     return account if account.dry_reason is not None else replace(account, exposure=view.exposure(account.key))
+
+
+def with_metrics(firms: Iterable[FirmFacts], accounts: tuple[AccountFacts, ...]) -> tuple[FirmFacts, ...]:
+    """Return firms with the metrics of all of their accounts."""
+    return tuple(replace(firm, metrics=firm_metrics(firm.code, accounts)) for firm in firms)
 
 
 def firm_metrics(firm_code: str, accounts: tuple[AccountFacts, ...]) -> dict[str, Decimal]:

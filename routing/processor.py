@@ -274,7 +274,7 @@ class TaskProcessor:
 
 
 def _rules(refusals: tuple[Refusal, ...]) -> list[str]:
-    return list(dict.fromkeys(str(refusal.rule) for refusal in refusals))
+    return list(dict.fromkeys([str(refusal.rule) for refusal in refusals])) if refusals else []
 
 
 def _not_sent(decision: AccountDecision, refusals: tuple[Refusal, ...]) -> str:

@@ -13,7 +13,10 @@ from config.settings import Settings
 from database.connection import Database
 from database.signals import SignalStore
 from database.tracked_accounts import tracked_accounts
+from domain.task_order import entry_order
 from execution_router import ExecutionRouter
+from risk_engine.decision import FirmFacts
+from routing.facts import FactBook
 from signals.payload import parse_signal
 from tests.conftest import Sql
 from tests.processes import ROUTED, entry, wait_until, worker_process
@@ -40,6 +43,25 @@ def test_what_a_program_tells_is_merged_kept_and_read_by_another_process(databas
         "source": "PROGRAM",
     }
     assert there.known_state("FTMO", 1)[1] == pytest.approx(state["last_update"])
+
+
+def test_a_firms_sums_follow_every_change_of_any_of_its_accounts(database: Database) -> None:
+    settings = Settings.from_env({**ROUTED, "ROUTE_TO_FIRMS": "FTMO,APEX", "FTMO_PROGRAM_IDS": "1,2"})
+    accounts = tracked_accounts(settings, database)
+    book = FactBook(settings, accounts, dry_run=True)
+    order = entry_order("T1", {}, "NQ")
+
+    def firms() -> list[FirmFacts]:
+        return list(book.seen().of(order, trade_closed=False).firms)
+
+    first, again = firms(), firms()
+    accounts.update_account_state("FTMO", 2, {"day_pl": -250})
+    changed = firms()
+    accounts.update_account_state("FTMO", 1, {"day_pl": -100})
+
+    # The same objects: what was made of them holds on.
+    assert [one is other for one, other in zip(first, again, strict=True)] == [True, True]
+    assert [firm.metrics.get("day_pl") for firm in (*changed, *firms())] == [-250, None, -350, None]
 
 
 def test_a_flag_survives_a_restart_and_says_nothing_of_the_figures(database: Database) -> None:

@@ -101,6 +101,12 @@ def test_a_halt_holds_in_dry_run_too(live: bool) -> None:
     assert "enough" in decision.verdict.refusals[0].reason
 
 
+def test_a_halt_is_on_record_also_where_another_figure_cannot_be_read() -> None:
+    one = replace(account(), halted="Halt 1 of ALL by me: enough.", metadata={"max_contracts": "many"})
+    [row] = decide(one).enforcement_checks
+    assert (row["rule"], [compared["rule"] for compared in row["compared"]]) == ("EXCEPTION", ["TRADING_HALTED"])
+
+
 @pytest.mark.parametrize(
     "known",
     [

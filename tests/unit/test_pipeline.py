@@ -412,6 +412,33 @@ def test_an_engine_that_fails_blocks_exactly_the_account_it_failed_for(
     assert "the engine is broken" in verdict.refusals[0].reason
 
 
+def test_what_a_firm_said_of_one_size_is_not_said_of_another() -> None:
+    firm = FirmFacts(code="FTMO", risk_rules={"max_position_size": Decimal(5)})
+    facts = EntryFacts(order=ORDER, firms=(firm,), accounts=(account(),), instruments=exchange_instruments())
+
+    def judged(contracts: int | None) -> str:
+        decision = decide_entry(replace(facts, order=replace(ORDER, contracts=contracts)))
+        return str(decision.risk_checks[0]["status"])
+
+    asked = [2, 6, None, 2, 6, *range(100, 200), 1, 6]
+    refused = ["REJECTED" if size is not None and size > 5 else "APPROVED" for size in asked]
+    assert [judged(size) for size in asked] == refused
+    assert len(firm.answers) == pipeline.ANSWERS_KEPT
+
+
+def test_a_check_that_failed_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    firm = FirmFacts(code="FTMO", risk_rules={})
+    facts = EntryFacts(order=ORDER, firms=(firm,), accounts=(account(),), instruments=exchange_instruments())
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("the engine is broken")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "evaluate_risk", broken)
+        assert rules_of(decide_entry(facts).accounts[0]) == ["EXCEPTION"]
+    assert rules_of(decide_entry(facts).accounts[0]) == []
+
+
 def test_a_risk_engine_that_fails_blocks_every_account_of_its_firm(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(firm_code: str, *rest: Any) -> Any:
         if firm_code == "FTMO":

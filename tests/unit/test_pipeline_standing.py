@@ -93,6 +93,9 @@ def test_unknown_figures_refuse_live_and_are_noted_in_dry_run() -> None:
     dry = decided(unknown, live=False)
     assert isinstance(dry.verdict, Approved)
     assert [refusal.rule for refusal in dry.blocked_if_live] == ["STANDING_FORBIDS_ENTRY"]
+    # Where the state says already that figures are missing, the standing does not say it again.
+    blind = account(KEY.firm_code, standing=unknown, breach_rules={"max_daily_loss": Decimal(1000)})
+    assert [refusal.rule for refusal in only(decide(blind)).blocked_if_live] == ["ACCOUNT_STATE_UNKNOWN"]
 
 
 def test_the_owner_may_allow_unknown_figures_but_no_known_limit() -> None:
