@@ -20,6 +20,8 @@ from domain.contract import Contract
 if TYPE_CHECKING:
     from config.settings import Settings
 
+# What strangers may name is without end.
+CONTRACTS_KEPT = 64
 CFD = "CFD"
 FRONT = "1"
 # On these a map may name what the venue calls a symbol; a venue of futures knows them by their own names.
@@ -37,6 +39,20 @@ class ContractTerms:
     platform: Platform
     months: Mapping[str, ContractMonth] = field(default_factory=dict)
     pairs: tuple[SymbolPair, ...] = ()
+    _said: dict[tuple[str, date], tuple[InstrumentBook, Contract | None]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def contract_of(self, symbol_text: str, instruments: InstrumentBook, *, on: date) -> Contract | None:
+        """Return what the function of this name says; it is asked for the same few symbols all day."""
+        known = self._said.get((symbol_text, on))
+        if known is not None and known[0] is instruments:
+            return known[1]
+        contract = contract_of(symbol_text, instruments, self, on=on)
+        if len(self._said) >= CONTRACTS_KEPT:
+            self._said.clear()
+        self._said[symbol_text, on] = (instruments, contract)
+        return contract
 
 
 def contract_terms(account: AccountKey, settings: Settings) -> ContractTerms | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from config.contracts import contract_of
 from config.instruments import InstrumentBook
 from domain.checks import Comparison
 from domain.contract import Contract
@@ -31,9 +30,10 @@ def as_traded(account: AccountFacts, facts: EntryFacts) -> Traded:
     if account.use_micros:
         order, micro = _in_micros(facts.order, facts.instruments)
     contract, venue = None, None
-    if account.contract_terms is not None and facts.on is not None:
-        contract = contract_of(order.symbol, facts.instruments, account.contract_terms, on=facts.on)
-        venue = _contract_known(order.symbol, contract, str(account.contract_terms.platform))
+    terms = account.contract_terms
+    if terms is not None and facts.on is not None:
+        contract = terms.contract_of(order.symbol, facts.instruments, on=facts.on)
+        venue = _contract_known(order.symbol, contract, str(terms.platform))
     stop = _stop(account, order) if account.stop_required else None
     return Traded(
         order=order,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.contracts import ContractTerms, contract_of, contract_terms
-from config.instruments import exchange_instruments
+from config.instruments import InstrumentBook, exchange_instruments
 from config.platforms import Platform
 from config.settings import Settings
 from domain.account import AccountKey
@@ -46,6 +46,21 @@ def test_a_root_or_a_continuous_contract_means_the_front_month(text: str) -> Non
     )
     assert symbol_of(text, date(2026, 12, 13)) == "NQZ6"
     assert symbol_of(text, date(2026, 12, 14)) == "NQH7"
+
+
+def test_terms_that_remember_say_the_same_of_every_symbol_day_and_book() -> None:
+    terms = ContractTerms(platform=Platform.TRADOVATE)
+    unknown = [f"NO{number}" for number in range(100)]
+    questions = [
+        (text, book, on)
+        for text in ("NQ", "ES", *unknown, "NQ")
+        for on in (TODAY, date(2026, 12, 14))
+        for book in (BOOK, InstrumentBook(instruments={"ES": BOOK.instruments["ES"]}))
+    ]
+
+    for text, book, on in questions:
+        assert terms.contract_of(text, book, on=on) == contract_of(text, book, FUTURES, on=on)
+    assert terms == FUTURES
 
 
 @pytest.mark.parametrize("text", ["NQ2!", "CME_MINI:NQ9!"])
