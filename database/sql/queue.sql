@@ -48,10 +48,8 @@ WITH result AS (
 ), logged AS (
     INSERT INTO execution_logs (task_id, trade_id, event_type, status, response_code, response_body, created_at)
     SELECT id, trade_id, event_type, 'SUCCESS', 200, body::jsonb, clock_timestamp() FROM finished
-    RETURNING task_id
 )
-SELECT finished.id, pg_notify('router_events', finished.event)
-FROM finished JOIN logged ON logged.task_id = finished.id
+SELECT id, pg_notify('router_events', event) FROM finished
 
 -- name: record_failure
 -- Waits and tries again, or ends as a dead letter. The error is logged either way.
