@@ -53,9 +53,9 @@ def test_terms_that_remember_say_the_same_of_every_symbol_day_and_book() -> None
     unknown = [f"NO{number}" for number in range(100)]
     questions = [
         (text, book, on)
-        for text in ("NQ", "ES", *unknown, "NQ")
-        for on in (TODAY, date(2026, 12, 14))
         for book in (BOOK, InstrumentBook(instruments={"ES": BOOK.instruments["ES"]}))
+        for text in ("NQ", "ES", *unknown, "NQ")
+        for on in (TODAY, date(2026, 12, 14), TODAY)
     ]
 
     for text, book, on in questions:
