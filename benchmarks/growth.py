@@ -51,7 +51,7 @@ class Size:
     claims: int
 
 
-FULL = Size(tasks=2_000_000, fewer=500_000, rounds=3, drained=8000, warm_up=200, claims=400)
+FULL = Size(tasks=2_000_000, fewer=500_000, rounds=3, drained=6000, warm_up=200, claims=300)
 SMALL = Size(tasks=3000, fewer=1500, rounds=1, drained=200, warm_up=20, claims=5)
 
 

@@ -54,7 +54,7 @@ class Size:
     @property
     def shorter(self) -> int:
         """Seconds of the flow where it is measured a second time."""
-        return max(self.seconds // 3, 3)
+        return max(self.seconds // 6, 3)
 
 
 FULL = Size(signals=300, warm_up=30, a_second=200, seconds=60)

@@ -44,7 +44,7 @@ class Size:
     idle: int
 
 
-FULL = Size(warm_up=20_000, signals=200_000, part=10_000, watched=500, connections=50, idle=5)
+FULL = Size(warm_up=20_000, signals=200_000, part=25_000, watched=500, connections=50, idle=5)
 SMALL = Size(warm_up=100, signals=200, part=100, watched=20, connections=5, idle=1)
 
 

@@ -36,7 +36,7 @@ class Size:
     seconds: float
 
 
-FULL = Size(writers=8, rounds=5, seconds=2.0)
+FULL = Size(writers=8, rounds=5, seconds=1.0)
 SMALL = Size(writers=2, rounds=1, seconds=0.3)
 
 
