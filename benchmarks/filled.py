@@ -48,7 +48,9 @@ CARELESS = {
 }
 SESSION = (
     "SET session_replication_role = replica",
+    # Rows shall lie in the order in which they came, as the service writes them, and not example by example.
     "SET synchronize_seqscans = off",
+    "SET enable_mergejoin = off",
     "SET maintenance_work_mem = '256MB'",
     "SET statement_timeout = 0",
 )

@@ -6,7 +6,8 @@ SELECT 1000 + n AS id, e.id AS example, n, n %% 2000 = 0 AS failed,
 FROM generate_series(1, %(tasks)s) n
 CROSS JOIN LATERAL (SELECT n %% 3 AS slot) s
 JOIN execution_tasks e ON e.event_type = (ARRAY['ENTRY', 'MFE_UPDATE', 'EXIT'])[1 + slot]
-    AND (slot <> 0 OR e.trade_id = CASE WHEN n / 3 %% 5 = 4 THEN 'REFUSED' ELSE 'APPROVED' END);
+    AND (slot <> 0 OR e.trade_id = CASE WHEN n / 3 %% 5 = 4 THEN 'REFUSED' ELSE 'APPROVED' END)
+ORDER BY n;
 ANALYZE numbered;
 -- In months, as if the logs had always lain in them. Older bodies are the same many times over, which the planner must not
 -- take for a habit.

@@ -6,10 +6,10 @@ SELECT firm,
        count(*) FILTER (WHERE status = 'SKIPPED') AS skipped,
        round(100.0 * count(*) FILTER (WHERE status = 'SUCCESS') / count(*), 2) AS success_rate
 FROM (
-    SELECT row ->> 'firm_code' AS firm, row ->> 'status' AS status
+    SELECT row.firm_code AS firm, row.status
     FROM execution_logs el
-    CROSS JOIN LATERAL jsonb_array_elements(COALESCE(el.response_body -> 'connector_results', '[]')) AS row
-    WHERE el.status = 'SUCCESS' AND el.created_at > now() - INTERVAL '7 days'
+    CROSS JOIN LATERAL jsonb_to_recordset(el.response_body -> 'connector_results') AS row (firm_code TEXT, status TEXT)
+    WHERE el.status = 'SUCCESS' AND el.event_type <> 'MFE_UPDATE' AND el.created_at > now() - INTERVAL '7 days'
 ) AS results
 GROUP BY firm
 ORDER BY firm;

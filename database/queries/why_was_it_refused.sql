@@ -2,7 +2,7 @@
 WITH decided AS (
     SELECT id AS log_id, created_at, trade_id, response_body AS body
     FROM execution_logs
-    WHERE status = 'SUCCESS' AND created_at > now() - INTERVAL '1 day'
+    WHERE status = 'SUCCESS' AND event_type = 'ENTRY' AND created_at > now() - INTERVAL '1 day'
 )
 SELECT d.created_at, d.trade_id, r.firm_code AS firm, r.program_id AS program, r.refused_by, r.rule,
        c.value, c."limit", r.reason
