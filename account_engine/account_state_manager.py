@@ -21,6 +21,9 @@ from domain.account import AccountKey
 from domain.account_update import FIGURES, AccountUpdate, Source
 from domain.money import decimal_of
 
+# State, Unix time at which figures last arrived, standing.
+AccountNow = tuple[Mapping[str, Any], float | None, AccountStanding | None]
+
 
 class AccountStateManager:
     """Thread-safe state per (firm_code, program_id). It invents nothing: what was never told is absent.
@@ -97,21 +100,21 @@ class AccountStateManager:
         if self.tracker is not None:
             self.tracker.refresh(keys)
 
-    def facts_of(
-        self, firm_code: str, program_id: int
-    ) -> tuple[Mapping[str, Any], float | None, AccountStanding | None]:
-        """Return state and time as ``known_state`` does, with the account's standing where it is tracked."""
+    def facts_of(self, keys: Iterable[AccountKey]) -> list[AccountNow]:
+        """Return state and time as ``known_state`` does, with each account's standing where it is tracked."""
         if self.tracker is None:
-            return *self.known_state(firm_code, program_id), None
-        view = self.tracker.view(_key(firm_code, program_id))
-        return view.state, None if view.figures_at is None else view.figures_at.timestamp(), view.standing
+            return [(*self.known_state(*key), None) for key in keys]
+        return [
+            (view.state, None if view.figures_at is None else view.figures_at.timestamp(), view.standing)
+            for view in self.tracker.views(keys)
+        ]
 
     def known_state(self, firm_code: str, program_id: int) -> tuple[dict[str, Any], float | None]:
         """Return what is known, the environment included, and the Unix time at which figures last arrived."""
-        if self.tracker is not None:
-            state, figures_at, _ = self.facts_of(firm_code, program_id)
-            return copy.deepcopy(dict(state)), figures_at
         key = _key(firm_code, program_id)
+        if self.tracker is not None:
+            [(state, figures_at, _)] = self.facts_of([key])
+            return copy.deepcopy(dict(state)), figures_at
         with self._lock:
             read = key in self._read_env
         if not read:

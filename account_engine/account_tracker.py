@@ -105,7 +105,15 @@ class AccountTracker:
 
     def view(self, key: AccountKey) -> AccountView:
         """Return where an account stands now; only its age and its pace may be up to VIEW_SECONDS behind."""
-        known, now = self.known(key), self._clock()
+        return self._view_at(self._clock(), key)
+
+    def views(self, keys: Iterable[AccountKey]) -> list[AccountView]:
+        """Return where accounts stand at one moment, each as ``view`` does."""
+        now = self._clock()
+        return [self._view_at(now, key) for key in keys]
+
+    def _view_at(self, now: datetime, key: AccountKey) -> AccountView:
+        known = self.known(key)
         seen = self._views.get(key)
         if seen is not None and seen[0] is known and abs(now - seen[1]) < VIEW_SECONDS:
             return seen[2]

@@ -11,6 +11,7 @@ from operator import is_
 from typing import Any
 
 from account_engine import AccountStateManager
+from account_engine.standing import AccountStanding
 from config import (
     account_rules,
     get_account_breach_rules,
@@ -94,7 +95,10 @@ class FactBook:
     def seen(self) -> Seen:
         """Return the accounts as they are known at this moment, for the orders that are decided next."""
         now = self._clock()
-        accounts = tuple(self._with_state(account, now) for account in self.accounts)
+        known = self._states.facts_of([account.key for account in self.accounts])
+        accounts = tuple(
+            [self._with_state(account, *of, now) for account, of in zip(self.accounts, known, strict=True)]
+        )
         seen = Seen(self._settings, self._with_metrics(accounts), accounts, now, self._checked)
         self._checked = seen.states
         return seen
@@ -107,12 +111,17 @@ class FactBook:
             self._summed = (states, firms)
         return firms
 
-    def _with_state(self, account: AccountFacts, now: float) -> AccountFacts:
-        state, figures_at, standing = self._states.facts_of(*account.key)
+    def _with_state(
+        self,
+        account: AccountFacts,
+        state: Mapping[str, Any],
+        figures_at: float | None,
+        standing: AccountStanding | None,
+        now: float,
+    ) -> AccountFacts:
         halt = halt_of(account.key, self._halts) if self._halts else None
         live = account.dry_reason is None
-        return replace(
-            account,
+        return account.at_moment(
             state=state,
             state_age=age_of(figures_at, now),
             standing=standing,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -410,6 +410,20 @@ def test_an_engine_that_fails_blocks_exactly_the_account_it_failed_for(
     verdict = decision.accounts[1].verdict
     assert isinstance(verdict, Rejected)
     assert "the engine is broken" in verdict.refusals[0].reason
+
+
+def test_an_account_at_a_moment_keeps_all_that_does_not_change_with_it() -> None:
+    now: dict[str, Any] = {
+        "state": {"equity": Decimal(1)},
+        "state_age": Decimal(2),
+        "standing": None,
+        "halted": "Halt 1.",
+        "out_of_sync": "More at the venue.",
+    }
+    every = {entry.name: object() for entry in fields(AccountFacts)}
+    one = AccountFacts(**every)  # type: ignore[arg-type]
+
+    assert one.at_moment(**now) == replace(one, **now)
 
 
 def test_what_a_firm_said_of_one_size_is_not_said_of_another() -> None:
