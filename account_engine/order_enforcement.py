@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from config.instruments import InstrumentBook, exchange_instruments
@@ -121,20 +122,17 @@ class _Order:
     def __init__(self, data: Mapping[str, Any], instruments: InstrumentBook) -> None:
         self._data = data
         self._instruments = instruments
-        self._contracts: tuple[int | None] | None = None
 
     @property
     def session(self) -> str | None:
         session = self._data.get("session")
         return None if session is None else str(session).strip()
 
-    @property
+    @cached_property
     def contracts(self) -> int | None:
-        if self._contracts is None:
-            asked = requested_contracts(self._data)
-            sent = requested_contracts({"contracts": self._data.get("send_contracts")})
-            self._contracts = (max((size for size in (asked, sent) if size is not None), default=None),)
-        return self._contracts[0]
+        asked = requested_contracts(self._data)
+        sent = requested_contracts({"contracts": self._data.get("send_contracts")})
+        return max((size for size in (asked, sent) if size is not None), default=None)
 
     def loss_at_stop(self) -> Decimal | None:
         """Return dollars lost at the stop, None where price, stop or size is not given."""
