@@ -37,13 +37,15 @@ __all__ = [
 class FirmFacts:
     """A firm's rules, and day_pl and total_pl summed over those of its routed accounts that are known (dollars).
 
-    ``answers``: what the firm's check said of a size asked for; nothing else of an order matters to it.
+    ``answers``: what the firm's check said of a size and symbol asked for; it is told nothing else of an order.
     """
 
     code: str
     risk_rules: Mapping[str, Any]
     metrics: Mapping[str, Decimal] = field(default_factory=dict)
-    answers: dict[int | None, CheckResult] = field(default_factory=dict, init=False, repr=False, compare=False)
+    answers: dict[tuple[int | None, str], CheckResult] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,7 +163,8 @@ def _live_findings(account: AccountFacts, facts: EntryFacts, contracts: int) -> 
 
 
 def _risk(firm: FirmFacts, order: EntryOrder) -> CheckResult:
-    known = firm.answers.get(order.contracts)
+    asked = (order.contracts, order.symbol)
+    known = firm.answers.get(asked)
     if known is None:
         payload = {"contracts": order.contracts, "symbol": order.symbol}
         known = guarded(
@@ -171,7 +172,7 @@ def _risk(firm: FirmFacts, order: EntryOrder) -> CheckResult:
             lambda error: failed_check("Risk check", firm.code, None, error),
         )
         if known.rule is not Rule.EXCEPTION and len(firm.answers) < ANSWERS_KEPT:
-            firm.answers[order.contracts] = known
+            firm.answers[asked] = known
     return known
 
 
