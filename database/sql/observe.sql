@@ -69,18 +69,25 @@ ORDER BY id
 LIMIT %(limit)s
 
 -- name: observe_unprotected
--- What is held without a stop: none was sent along, or the venue said that something is amiss with it.
-SELECT o.id, o.trade_id, o.firm_code, o.program_id, o.symbol, o.filled - o.closed AS held, said.message
-FROM execution_orders o
-LEFT JOIN LATERAL (
-    SELECT r.row ->> 'message' AS message
-    FROM execution_logs l, jsonb_array_elements(l.response_body -> 'connector_results') AS r (row)
-    WHERE l.task_id = o.task_id AND l.status = 'SUCCESS'
-      AND r.row ->> 'firm_code' = o.firm_code AND (r.row ->> 'program_id')::integer = o.program_id
-    LIMIT 1) said ON true
-WHERE o.open_quantity > 0 AND o.purpose = 'ENTRY' AND o.filled > o.closed
-  AND (o.stop_price IS NULL OR said.message ~* 'stop')
-ORDER BY o.id
+-- What is held without a stop: none was sent along, or the venue said that something is amiss with it. Each log is read
+-- once, however many accounts hold its trade.
+WITH held AS MATERIALIZED (
+    SELECT id, task_id, trade_id, firm_code, program_id, symbol, filled - closed AS held, stop_price
+    FROM execution_orders
+    WHERE open_quantity > 0 AND purpose = 'ENTRY' AND filled > closed
+), said AS (
+    SELECT l.task_id, r.firm_code, r.program_id, r.message
+    FROM (SELECT DISTINCT task_id FROM held) AS tasks
+    JOIN execution_logs l ON l.task_id = tasks.task_id AND l.status = 'SUCCESS'
+    CROSS JOIN LATERAL jsonb_path_query(
+        l.response_body, '$.connector_results[*] ? (@.message like_regex "stop" flag "i")') AS q (row)
+    CROSS JOIN LATERAL jsonb_to_record(q.row) AS r (firm_code TEXT, program_id INTEGER, message TEXT)
+)
+SELECT DISTINCT ON (h.id) h.id, h.trade_id, h.firm_code, h.program_id, h.symbol, h.held, s.message
+FROM held h
+LEFT JOIN said s USING (task_id, firm_code, program_id)
+WHERE h.stop_price IS NULL OR s.message IS NOT NULL
+ORDER BY h.id
 LIMIT %(limit)s
 
 -- name: observe_accounts
