@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.request import urlopen
 
-from tests.brokers.book import OrderBook
+from tests.brokers.book import Order, OrderBook
 from tests.brokers.plain import PlainBroker
 from tests.brokers.server import Answer, Call
 from tests.processes import REPOSITORY
@@ -22,10 +22,27 @@ from tests.processes import REPOSITORY
 ARRIVALS, HANG = "/arrivals", "/hang"
 
 
+class QuickBook(OrderBook):
+    """A book that looks at the orders of one account only, so that an order costs the same however many came before."""
+
+    def __init__(self, *accounts: str) -> None:
+        super().__init__(*accounts, unique_tags=True)
+        self._sorted = 0
+        self._of: dict[str, list[Order]] = {account: [] for account in accounts}
+
+    def of(self, account: str) -> list[Order]:
+        with self.lock:
+            for order in self.orders[self._sorted :]:
+                self._of[order.account].append(order)
+            self._sorted = len(self.orders)
+            return self._of[account]
+
+
 class SlowVenue(PlainBroker):
     """Answers an order ``seconds`` after it has taken it, everything else at once; may be told to hang for an account.
 
-    Calls of an account that hangs are neither acted on nor answered before its time is over; then they are refused.
+    Calls of an account that hangs are neither acted on nor answered before its time is over; then they are refused. It
+    keeps no list of the calls.
     """
 
     def __init__(self, book: OrderBook, *, seconds: float) -> None:
@@ -35,6 +52,7 @@ class SlowVenue(PlainBroker):
         self._over = threading.Event()
 
     def answer(self, call: Call) -> Answer:
+        self.calls.clear()
         if call.path == ARRIVALS:
             return 200, {account: len(self.book.entries(account)) for account in self.book.accounts}
         if call.path == HANG:
@@ -98,7 +116,7 @@ def main() -> None:
     given = parser.parse_args()
     # A thread that waits for its turn does so at once: a call takes a fraction of the usual five milliseconds.
     sys.setswitchinterval(0.001)
-    with SlowVenue(OrderBook(*_names(given.accounts), unique_tags=True), seconds=given.seconds) as venue:
+    with SlowVenue(QuickBook(*_names(given.accounts)), seconds=given.seconds) as venue:
         print(venue.url, flush=True)
         threading.Event().wait()
 
