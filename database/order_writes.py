@@ -93,7 +93,7 @@ class OrderWriter:
             by_task.setdefault(order.task_id, []).append((order, self.row_changes(order, message)))
         for task_id, legs in by_task.items():
             rows = {order.account: changes for order, changes in legs}
-            transaction.rows(
+            transaction.ahead(
                 "write_connector_rows",
                 task_id=task_id,
                 changes=json_text([{**account._asdict(), "changes": dict(row)} for account, row in rows.items()]),

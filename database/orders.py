@@ -98,7 +98,7 @@ class OrderLedger:
         """
         swept: list[LedgerOrder] = []
         with self._database.transaction() as transaction:
-            transaction.rows("pass_gate")
+            transaction.ahead("pass_gate")
             if sweep:
                 rows = transaction.rows("give_up_entries", actor=self.worker)
                 rows += transaction.rows("give_up_exits", actor=self.worker)
@@ -181,7 +181,7 @@ class OrderLedger:
         with self._database.transaction() if within is None else nullcontext(within) as transaction:
             if then is not None:
                 # Before any row is locked: whoever halts holds it while he looks at rows.
-                transaction.rows("pass_gate")
+                transaction.ahead("pass_gate")
             orders = self._writer(row_changes).write(transaction, writes)
             if then is not None:
                 claimed, _ = self._claim(transaction, then, row_changes)
