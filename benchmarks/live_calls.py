@@ -23,6 +23,7 @@ from tests.processes import REPOSITORY, Web, wait_until, web_process
 LEAST_OF_IDEAL = 0.9
 MOST_DELAY_MS = 100.0
 PATIENCE_SECONDS = 120.0
+COUNT = "SELECT count(*) FROM execution_orders WHERE state = 'FILLED' AND trade_id LIKE %(trades)s"
 LEGS = """
     SELECT o.program_id, extract(epoch FROM p.at) AS planned, extract(epoch FROM s.at) AS claimed,
            extract(epoch FROM a.at) AS answered
@@ -38,8 +39,8 @@ LEGS = """
 class Size:
     """``seconds`` that an order takes. A round: ``ahead`` signals at once, one each time that an order could end.
 
-    ``flow``: all signals of a round. ``paced``: signals that come ``apart`` seconds apart before the hang, ``hung``
-    while it lasts.
+    ``flow``: all signals of a round. ``paced``: signals that come ``apart`` seconds apart before the hang and as many
+    again after it, ``hung`` while it lasts.
     """
 
     accounts: int
@@ -73,7 +74,7 @@ class Sends:
 class LiveResult:
     """Orders a second: what is ``ideal``, what callers that do nothing else reach (``venue``), the service's rounds.
 
-    ``at_once``: what those callers reach where the venue does not wait. Sends ``before`` and ``during`` the hang.
+    ``at_once``: what those callers reach where the venue does not wait. Sends ``during`` the hang, and ``without`` it.
     """
 
     size: Size
@@ -81,7 +82,7 @@ class LiveResult:
     venue: float
     at_once: float
     product: Spread
-    before: Sends
+    without: Sends
     during: Sends
 
 
@@ -94,14 +95,14 @@ def measure(stage: Stage, size: Size) -> LiveResult:
         environ = _environment(venue, stage.folder)
         with web_process(tables.url, stage.log("live"), configured=False, **environ) as web:
             product = _throughput(web, tables, venue, size)
-            before, during = _hanging(web, tables, venue, size)
+            without, during = _hanging(web, tables, venue, size)
     return LiveResult(
         size=size,
         ideal=size.accounts / size.seconds,
         venue=venue_alone,
         at_once=at_once,
         product=Spread.of(product),
-        before=before,
+        without=without,
         during=during,
     )
 
@@ -181,25 +182,37 @@ def _throughput(web: Web, tables: Tables, venue: Venue, size: Size) -> list[floa
 
 
 def _hanging(web: Web, tables: Tables, venue: Venue, size: Size) -> tuple[Sends, Sends]:
-    """Return the sends of all accounts but the first, before its venue hangs and while it does."""
+    """Return the sends of all accounts but the first: those before and after its venue hangs, and while it does.
 
-    def paced(prefix: str, signals: int, accounts: int) -> Sends:
+    Whatever grows with the trades that are open is on both sides then.
+    """
+    count = f"{COUNT} AND program_id > 1"
+
+    def paced(prefix: str, signals: int) -> list[tuple[float, ...]]:
         began = time.monotonic()
         for signal in range(signals):
             time.sleep(max(0.0, began + signal * size.apart - time.monotonic()))
             _signal(web, f"{prefix}{signal}")
-        rows = [row for row in _answered(tables, prefix, signals * accounts) if row[0] > 1]
-        return Sends(claimed=_milliseconds(rows, 1, 2), answered=_milliseconds(rows, 1, 3))
+        rows = _answered(tables, prefix, signals * (size.accounts - 1), count)
+        return [row for row in rows if row[0] > 1]
 
-    before = paced("BEFORE", size.paced, size.accounts)
+    before = paced("BEFORE", size.paced)
     venue.hang(venue.accounts[0], size.hang)
-    during = paced("DURING", size.hung, size.accounts - 1)
-    return before, during
+    during = paced("DURING", size.hung)
+    wait_until(
+        lambda: tables.value("SELECT count(*) FROM execution_orders WHERE state IN ('PLANNED', 'SENDING')") == 0,
+        what="the orders of the account whose venue hung",
+        seconds=PATIENCE_SECONDS,
+    )
+    return _sends(before + paced("AFTER", size.paced)), _sends(during)
 
 
-def _answered(tables: Tables, prefix: str, wanted: int) -> list[tuple[float, ...]]:
+def _sends(rows: Sequence[tuple[float, ...]]) -> Sends:
+    return Sends(claimed=_milliseconds(rows, 1, 2), answered=_milliseconds(rows, 1, 3))
+
+
+def _answered(tables: Tables, prefix: str, wanted: int, count: str = COUNT) -> list[tuple[float, ...]]:
     """Wait until so many orders are answered; return of each its account and its moments."""
-    count = "SELECT count(*) FROM execution_orders WHERE state = 'FILLED' AND trade_id LIKE %(trades)s"
     deadline = time.monotonic() + PATIENCE_SECONDS
     # Seldom, because looking costs the database something.
     while tables.value(count, trades=f"{prefix}%") < wanted:
@@ -224,7 +237,9 @@ def section(kept: dict[str, Any]) -> list[str]:
     """Return the lines of the report's section from the kept result."""
     size, ideal = kept["size"], kept["ideal"]
     part = kept["product"]["median"] / ideal
-    worse = {name: kept["during"]["answered"][name] - kept["before"]["answered"][name] for name in ("p95_ms", "p99_ms")}
+    worse = {
+        name: kept["during"]["answered"][name] - kept["without"]["answered"][name] for name in ("p95_ms", "p99_ms")
+    }
     accounts, took, hang = size["accounts"], size["seconds"] * 1000, size["hung"] * size["apart"]
     lines = [
         "## Live mode",
@@ -239,13 +254,14 @@ def section(kept: dict[str, Any]) -> list[str]:
         "",
         f"Where the venue does not wait it takes {kept['at_once']:.0f} orders a second from those callers.",
         "",
-        f"A signal to all accounts every {size['apart']} s: {size['paced']} signals, {size['hung']} more while each",
-        f"call for one of the accounts hangs, for {hang:.0f} s. Orders of the other accounts:",
+        f"A signal to all accounts every {size['apart']} s: {size['paced']} signals, {size['hung']} while each call",
+        f"for one of the accounts hangs, for {hang:.0f} s, and {size['paced']} more. Orders of the other accounts, those",
+        "before and after the hang together, since more trades are open the longer it goes on:",
         "",
         "| from | p50 ms | p95 ms | p99 ms | most ms |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for name, words in (("before", "before"), ("during", "while one hangs")):
+    for name, words in (("without", "none hangs"), ("during", "one hangs")):
         lines.append(f"| {words}: plan on record to claim | {latencies(kept[name]['claimed'])} |")
         lines.append(f"| {words}: plan on record to answer | {latencies(kept[name]['answered'])} |")
     return [
