@@ -55,7 +55,7 @@ def test_every_statement_that_is_run_by_name_exists_and_every_statement_is_run()
             continue
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                named = node.func.attr in {"run", "rows", "row", "_on_claims"}
+                named = node.func.attr in {"run", "rows", "row", "ahead", "_on_claims"}
                 first = node.args[0] if node.args else None
                 if named and isinstance(first, ast.Constant) and isinstance(first.value, str):
                     run.add(first.value)
