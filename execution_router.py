@@ -120,10 +120,11 @@ class ExecutionRouter:
 
     def wake(self, event: str = "") -> None:
         """Look for tasks and planned orders now. ``event``: why; one of an order makes no task due."""
-        if self._worker is not None and not is_of_order(event):
+        of_order = is_of_order(event)
+        if self._worker is not None and not of_order:
             self._worker.wake()
         if self._orders is not None:
-            self._orders.wake()
+            (self._orders.heard if of_order else self._orders.wake)()
 
     def stage_times(self) -> dict[str, StageCounts]:
         """Return how long the stages of this process's work took."""

@@ -28,6 +28,7 @@ FILES = (
     "schema/heartbeat_stages.sql",
     "schema/web_forms.sql",
     "schema/order_claims.sql",
+    "schema/waiting_exits.sql",
     "schema/decided_tasks.sql",
     "schema/decided_before.sql",
     "schema/months.sql",

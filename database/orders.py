@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from database.connection import Database, Transaction
 from database.order_rows import contract_row, keys, order_of
@@ -20,6 +20,7 @@ from domain.order_state import OrderState
 __all__ = [
     "Change",
     "ClaimedExit",
+    "ExitsDue",
     "NextEntries",
     "OrderLedger",
     "OrderWrite",
@@ -47,6 +48,13 @@ class NextEntries:
     accounts: tuple[AccountKey, ...]
     limit: int
     lease: float
+
+
+class ExitsDue(NamedTuple):
+    """Exits whose turn it is; ``waiting``: whether any exit is planned, whosever turn it is."""
+
+    orders: list[LedgerOrder]
+    waiting: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +130,10 @@ class OrderLedger:
         self._tell(transaction, given_up, row_changes)
         return [order for order in orders if order.state is OrderState.SENDING], given_up
 
-    def exits_due(self, accounts: Iterable[AccountKey], *, limit: int) -> list[LedgerOrder]:
-        """Return the exits whose turn it is."""
-        return [order_of(row) for row in self._database.run("exits_due", **keys(accounts), limit=limit)]
+    def exits_due(self, accounts: Iterable[AccountKey], *, limit: int) -> ExitsDue:
+        """Return the exits whose turn it is, and whether others wait for theirs."""
+        rows = self._database.run("exits_due", **keys(accounts), limit=limit)
+        return ExitsDue([order_of(row) for row in rows if row["id"] is not None], waiting=rows[0]["waiting"])
 
     def claim_exit(self, order: LedgerOrder, row_changes: RowChanges, *, lease: float) -> ClaimedExit | None:
         """Size an exit and make it SENDING, or NOT_SENT where nothing is open; None where another was faster."""

@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from connectors.deadline import not_after
 from connectors.live_connector import LiveConnector
-from database.connection import DatabaseUnavailable, StatementRefused
-from database.group_commit import GroupCommit
-from database.orders import Change, ClaimedExit, NextEntries, OrderLedger, OrderWrite
+from database.connection import DatabaseUnavailable
+from database.orders import Change, ClaimedExit, NextEntries, OrderLedger
 from domain.account import AccountKey
 from domain.ledger import LedgerOrder, Purpose
 from domain.order_rows import connector_row
 from domain.order_state import IN_DOUBT, OrderState
+from routing.answer_book import AnswerBook
 from routing.patience import outage_pause
 from routing.sender import Sender
 
@@ -28,8 +27,6 @@ MOST_THREADS = 200
 SENDABLE_PART_OF_LEASE = 0.5
 # What must not be sent any more is found at the latest after so long; before that, when its turn to be sent comes.
 SWEEP_SECONDS = 0.5
-# What could not be written because the database was away is written as soon as it is back.
-WRITE_TRIES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +35,6 @@ class Admitted:
 
     exits: Collection[AccountKey]
     entries: Collection[AccountKey]
-
-
-class _Answer(NamedTuple):
-    """What became of the call for an order as it was claimed."""
-
-    order: LedgerOrder
-    write: OrderWrite
 
 
 class Dispatcher:
@@ -80,7 +70,17 @@ class Dispatcher:
         self._in_hand: dict[int, LedgerOrder] = {}
         self._sweep_at = float("-inf")
         self._swept = False
-        self._answers: GroupCommit[_Answer, LedgerOrder] = GroupCommit(self._write_answers)
+        # Whether an exit may have become due with the next answer.
+        self._exits_wait = True
+        self._wakes = 0
+        self._answers = AnswerBook(
+            ledger,
+            next_entries=self._next_entries,
+            claimed=self._hand_over_entries,
+            done=self._answered,
+            sendable=self._sendable,
+            logger=logger,
+        )
         self._size = min(MOST_THREADS, max(8, 3 * len(connectors)))
         self._pool = ThreadPoolExecutor(self._size, thread_name_prefix="send")
         self._threads: list[threading.Thread] = []
@@ -116,6 +116,20 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Look for legs now."""
+        with self._lock:
+            self._wakes += 1
+            self._exits_wait = True
+        self._look()
+
+    def heard(self) -> None:
+        """Look for legs if an order that went on, here or elsewhere, may have made one due.
+
+        While calls are under way it is nearly always one of these, and what follows on those is seen to.
+        """
+        if self._exits_wait or not self._in_hand:
+            self._look()
+
+    def _look(self) -> None:
         if not self._woken.is_set():
             self._woken.set()
 
@@ -144,7 +158,8 @@ class Dispatcher:
                 self._logger.exception("A round of the dispatcher failed", extra={"event": "round_failed"})
                 busy = False
             if not busy:
-                self._woken.wait(self._poll_interval if self._swept else min(self._poll_interval, SWEEP_SECONDS))
+                resting = self._swept and not self._in_hand
+                self._woken.wait(self._poll_interval if resting else min(self._poll_interval, SWEEP_SECONDS))
 
     def _round(self) -> bool:
         admitted = self._admitted()
@@ -152,15 +167,23 @@ class Dispatcher:
         # Counted from before the claim, as the lease is: this process may be stopped right behind its commit.
         sendable = self._sendable()
         claimed, given_up = self._claim_entries(admitted.entries, held)
-        for order in claimed:
-            self._hand_over(order, sendable, partial(self._send_entry, order))
-        exits = self._ledger.exits_due(admitted.exits, limit=max(0, self._size - len(held) - len(claimed)))
+        self._hand_over_entries(claimed, sendable)
+        exits = self._exits_due(admitted.exits, limit=max(0, self._size - len(held) - len(claimed)))
         for order in exits:
             sendable = self._sendable()
             taken = self._ledger.claim_exit(order, connector_row, lease=self._lease)
             if taken is not None and taken.order.state is OrderState.SENDING:
                 self._hand_over(taken.order, sendable, partial(self._send_exit, taken))
         return bool(claimed or given_up or exits)
+
+    def _exits_due(self, accounts: Collection[AccountKey], *, limit: int) -> list[LedgerOrder]:
+        with self._lock:
+            wakes = self._wakes
+        found = self._ledger.exits_due(accounts, limit=limit)
+        with self._lock:
+            # One that was planned meanwhile may wait already for an answer.
+            self._exits_wait = found.waiting or self._wakes != wakes
+        return found.orders
 
     def _claim_entries(
         self, admitted: Collection[AccountKey], held: Collection[LedgerOrder]
@@ -188,12 +211,16 @@ class Dispatcher:
             try:
                 with not_after(sendable):
                     send()
-            finally:
-                with self._lock:
-                    self._in_hand.pop(order.id, None)
-                self.wake()
+            except BaseException:
+                self._let_go(order)
+                self._look()
+                raise
 
         self._pool.submit(self._guarded, work)
+
+    def _hand_over_entries(self, orders: Sequence[LedgerOrder], sendable: float) -> None:
+        for order in orders:
+            self._hand_over(order, sendable, partial(self._send_entry, order))
 
     def _send_entry(self, order: LedgerOrder) -> None:
         self._write(order, self._sender.send_entry(self._connectors[order.account], order))
@@ -203,50 +230,30 @@ class Dispatcher:
         self._write(claimed.order, self._sender.send_exit(connector, claimed))
 
     def _write(self, order: LedgerOrder, change: Change) -> None:
-        """The answer of a venue is worth waiting for the database: without it the leg would become unresolved."""
-        for tries in range(1, WRITE_TRIES):
-            try:
-                self._write_once(order, change)
-                break
-            except DatabaseUnavailable as error:
-                self._logger.warning("An answer waits for the database: %s", error, extra={"event": "database_away"})
-                time.sleep(outage_pause(tries))
+        self._answers.take(order, change, replace_after=self._sender.replacement_delay(order, change))
 
-    def _write_once(self, order: LedgerOrder, change: Change) -> None:
-        delay = self._sender.replacement_delay(order, change)
-        only_from = IN_DOUBT
-        if change.state in {OrderState.PLANNED, OrderState.NOT_SENT}:
-            # Where others took the leg for lost meanwhile, what they find out counts.
-            only_from = frozenset({OrderState.SENDING})
-        write = OrderWrite(
-            order_id=order.id, change=change, only_from=only_from, attempt=order.attempts, replace_after=delay
+    def _answered(self, order: LedgerOrder, written: LedgerOrder | None, *, followed: bool) -> None:
+        """Go on behind the answer to a call. ``followed``: nothing but an exit can be due because of it."""
+        self._let_go(order)
+        if self._exits_wait or not followed:
+            self._look()
+        if written is None:
+            return
+        self._logger.info(
+            "Order %s of %s is %s: %s",
+            written.client_order_id,
+            written.account,
+            written.state,
+            written.cause,
+            extra={"event": "order_written", "trade_id": written.trade_id, "order_id": written.id},
         )
-        written = self._answers.submit((order.id, order.attempts), _Answer(order, write))
-        if written is not None:
-            self._logger.info(
-                "Order %s of %s is %s: %s",
-                written.client_order_id,
-                written.account,
-                written.state,
-                written.cause,
-                extra={"event": "order_written", "trade_id": written.trade_id, "order_id": written.id},
-            )
-            self._settled(written)
+        self._settled(written)
 
-    def _write_answers(self, answers: dict[Hashable, _Answer]) -> dict[Hashable, LedgerOrder]:
-        """Write what came in together, and claim the accounts' next entries with it: each waited for just this."""
-        writes = [answer.write for answer in answers.values()]
-        entered = {answer.order.account for answer in answers.values() if answer.order.purpose is Purpose.ENTRY}
-        sendable = self._sendable()
-        try:
-            written = self._ledger.write_all(writes, connector_row, then=self._next_entries(entered, len(answers)))
-        except StatementRefused:
-            # Answers come before anything new.
-            written = self._ledger.write_all(writes, connector_row)
-        for order in written.claimed:
-            self._hand_over(order, sendable, partial(self._send_entry, order))
-        found = {key: written.orders.get(answer.order.id) for key, answer in answers.items()}
-        return {key: order for key, order in found.items() if order is not None}
+    def _let_go(self, order: LedgerOrder) -> None:
+        with self._lock:
+            # Another attempt may be in hand by now.
+            if self._in_hand.get(order.id) is order:
+                del self._in_hand[order.id]
 
     def _next_entries(self, accounts: Collection[AccountKey], answered: int) -> NextEntries | None:
         """Return what to claim behind the answers of so many calls, None for nothing."""

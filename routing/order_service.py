@@ -126,6 +126,10 @@ class OrderService:
         """Look for planned legs now."""
         self._dispatcher.wake()
 
+    def heard(self) -> None:
+        """An order went on, here or in another process."""
+        self._dispatcher.heard()
+
     def _serves(self) -> list[AccountKey]:
         """Return the accounts that this process may speak for: where one session is all, only the leader does."""
         leading = self._leading

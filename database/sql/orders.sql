@@ -138,27 +138,31 @@ RETURNING o.*
 -- name: exits_due (prepared)
 -- Exits whose turn it is: one an account and symbol at a time, the oldest, once nothing of the trade is in doubt and its
 -- entry is sent or given up: what was not sent cannot be closed. One that has to wait for its trade holds up no other.
-SELECT DISTINCT ON (o.firm_code, o.program_id, o.symbol) o.*
-FROM execution_orders o
-WHERE o.state = 'PLANNED' AND o.purpose = 'EXIT' AND o.due_at <= now()
-  AND (o.firm_code, o.program_id) IN (
-      SELECT firm_code, program_id
-      FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id))
-  AND NOT EXISTS (
-      SELECT FROM execution_orders x
-      WHERE x.firm_code = o.firm_code AND x.program_id = o.program_id
-        AND ((x.purpose = 'EXIT' AND x.symbol = o.symbol AND x.state = 'SENDING')
-             OR (x.trade_id = o.trade_id
-                 AND (x.state IN ('SENDING', 'UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED')
-                      OR (x.purpose = 'ENTRY' AND x.state = 'PLANNED')))))
-  -- While everything is being closed there is nothing left to close; unless that goes wrong again and again. Never both
-  -- at a time.
-  AND NOT EXISTS (
-      SELECT FROM halt_actions h
-      WHERE h.firm_code = o.firm_code AND h.program_id = o.program_id AND h.action = 'FLATTEN'
-        AND ((h.done_at IS NULL AND h.tries <= 3) OR h.running_until > clock_timestamp()))
-ORDER BY o.firm_code, o.program_id, o.symbol, o.id
-LIMIT %(limit)s
+-- A row without an id where none is due; waiting: whether any is planned at all.
+SELECT w.waiting, due.*
+FROM (SELECT EXISTS (SELECT FROM execution_orders WHERE state = 'PLANNED' AND purpose = 'EXIT') AS waiting) w
+LEFT JOIN LATERAL (
+    SELECT DISTINCT ON (o.firm_code, o.program_id, o.symbol) o.*
+    FROM execution_orders o
+    WHERE w.waiting AND o.state = 'PLANNED' AND o.purpose = 'EXIT' AND o.due_at <= now()
+      AND (o.firm_code, o.program_id) IN (
+          SELECT firm_code, program_id
+          FROM unnest(%(firm_codes)s::text[], %(program_ids)s::integer[]) AS k (firm_code, program_id))
+      AND NOT EXISTS (
+          SELECT FROM execution_orders x
+          WHERE x.firm_code = o.firm_code AND x.program_id = o.program_id
+            AND ((x.purpose = 'EXIT' AND x.symbol = o.symbol AND x.state = 'SENDING')
+                 OR (x.trade_id = o.trade_id
+                     AND (x.state IN ('SENDING', 'UNRESOLVED', 'ACCEPTED', 'PARTIALLY_FILLED')
+                          OR (x.purpose = 'ENTRY' AND x.state = 'PLANNED')))))
+      -- While everything is being closed there is nothing left to close; unless that goes wrong again and again. Never
+      -- both at a time.
+      AND NOT EXISTS (
+          SELECT FROM halt_actions h
+          WHERE h.firm_code = o.firm_code AND h.program_id = o.program_id AND h.action = 'FLATTEN'
+            AND ((h.done_at IS NULL AND h.tries <= 3) OR h.running_until > clock_timestamp()))
+    ORDER BY o.firm_code, o.program_id, o.symbol, o.id
+    LIMIT %(limit)s) due ON true
 
 -- name: claim_exit
 -- Under the lock of its account: what is open of the trade now, less what exits on their way may close.

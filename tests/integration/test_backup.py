@@ -193,7 +193,7 @@ def test_what_was_in_flight_is_never_sent_from_a_restored_record(
     )
     assert logged == [("SENDING", "UNRESOLVED", "UNRESOLVED"), ("WAITING", "SKIPPED", "NOT_SENT")]
     assert ledger.claim_entries([APEX_1], lambda order, _: {}, limit=9, lease=9.0) == ([], [])
-    assert ledger.exits_due([APEX_1], limit=9) == []
+    assert ledger.exits_due([APEX_1], limit=9).orders == []
     assert ask(other_url, "SELECT count(*) FROM halt_actions WHERE done_at IS NULL") == [(0,)]
     assert ask(other_url, "SELECT DISTINCT status FROM execution_tasks WHERE event_type <> 'MFE_UPDATE'"
                " AND trade_id IN ('PENDING-IN', 'PENDING-OUT', 'CLAIMED')") == [("FAILED",)]  # fmt: skip

@@ -48,7 +48,7 @@ def connectors(broker: TradovateServer) -> Iterator[dict[AccountKey, LiveConnect
 
 
 def due(bench: Bench) -> list[int]:
-    return [order.id for order in bench.ledger.exits_due([APEX_1], limit=10)]
+    return [order.id for order in bench.ledger.exits_due([APEX_1], limit=10).orders]
 
 
 def flatten(bench: Bench) -> HaltRecord:

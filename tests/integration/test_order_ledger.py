@@ -261,7 +261,7 @@ def test_an_exit_of_what_is_closed_is_not_sent(bench: Bench) -> None:
 
 
 def due(bench: Bench) -> list[int]:
-    return [order.id for order in bench.ledger.exits_due([FTMO_1, APEX_1, APEX_2], limit=10)]
+    return [order.id for order in bench.ledger.exits_due([FTMO_1, APEX_1, APEX_2], limit=10).orders]
 
 
 @pytest.mark.parametrize("state", [S.SENDING, S.UNRESOLVED, S.ACCEPTED, S.PARTIALLY_FILLED])
@@ -456,3 +456,22 @@ def test_workers_never_claim_a_leg_twice(bench: Bench, workers: int, legs: int) 
     for thread in threads:
         thread.join()
     assert sorted(claimed) == ids
+
+
+def test_an_exit_that_is_planned_is_known_to_wait_until_it_is_sent(bench: Bench) -> None:
+    def look() -> tuple[int, bool]:
+        found = bench.ledger.exits_due([FTMO_1, APEX_1, APEX_2], limit=10)
+        return len(found.orders), found.waiting
+
+    assert look() == (0, False)
+    bench.plan("T1", entry_leg())
+    assert look() == (0, False)
+    bench.claim()
+    (exit_id,) = bench.plan("T1", exit_leg())
+    # Its entry is on its way.
+    assert look() == (0, True)
+    (entry,) = bench.sql("SELECT id FROM execution_orders WHERE purpose = 'ENTRY'")
+    bench.become(entry["id"], OrderState.FILLED, 2)
+    assert look() == (1, True)
+    bench.ledger.claim_exit(bench.order(exit_id), connector_row, lease=10.0)
+    assert look() == (0, False)
