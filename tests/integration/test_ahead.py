@@ -35,6 +35,7 @@ def test_what_goes_ahead_is_done_before_the_next_and_its_rows_are_not_the_nexts(
     OrderLedger(database, worker="w1").claim_entries([APEX_1], lambda *_: {}, limit=1, lease=1.0)
     with database.transaction() as transaction:
         transaction.ahead("pass_gate")
+        transaction.ahead("renew_order_leases", **renewed(order_id, 5.0))
         transaction.ahead("renew_order_leases", **renewed(order_id))
         (row,) = transaction.rows("read_order", order_id=order_id)
         assert row["id"] == order_id
