@@ -272,9 +272,15 @@ WHERE l.task_id = %(task_id)s AND l.status = 'SUCCESS'
 RETURNING l.id, (SELECT count(pg_notify('router_events', event)) FROM unnest(%(events)s::text[]) AS e (event)) AS told
 
 -- name: renew_order_leases
-UPDATE execution_orders
+-- One that another holds just now is being answered, or is for the next time: whoever prolongs waits for nobody, so that he
+-- and who writes answers never wait for each other.
+UPDATE execution_orders o
 SET lease_until = now() + make_interval(secs => %(lease)s)
-WHERE id = ANY(%(order_ids)s) AND state = 'SENDING' AND worker = %(worker)s
+FROM (SELECT id FROM execution_orders
+      WHERE id = ANY(%(order_ids)s) AND state = 'SENDING' AND worker = %(worker)s
+      ORDER BY id
+      FOR UPDATE SKIP LOCKED) held
+WHERE o.id = held.id
 
 -- name: entry_names
 SELECT client_order_id FROM execution_orders

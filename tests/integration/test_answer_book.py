@@ -145,3 +145,12 @@ def test_answers_outlast_a_lost_connection_and_are_written_once(
     for account in (APEX_1, APEX_2):
         states = [state for _, state, _ in bench.events(orders[account].id)]
         assert states == ["PLANNED", "SENDING", "FILLED"]
+
+
+def test_leases_are_prolonged_without_waiting_for_whoever_writes(
+    bench: Bench, orders: dict[AccountKey, LedgerOrder], database_url: str, sql: Sql
+) -> None:
+    with held(database_url, orders[APEX_1]):
+        bench.ledger.renew([order.id for order in orders.values()], lease=500.0)
+    rows = sql("SELECT id FROM execution_orders WHERE lease_until > now() + interval '100 seconds' ORDER BY id")
+    assert [row["id"] for row in rows] == sorted(orders[key].id for key in (APEX_2, FTMO_1))
