@@ -80,7 +80,13 @@ class AnswerBook:
             if self._busy:
                 return
             self._busy = True
-        self._write_all()
+        try:
+            self._write_all()
+        except BaseException:
+            # Whoever comes next has to find the book free.
+            with self._lock:
+                self._busy = False
+            raise
 
     def _write_all(self) -> None:
         failures = 0
