@@ -24,9 +24,9 @@ from web.signal_limits import SignalLimits
 from web.webhook_doors import WebhookDoors
 
 # Requests at once that make a burst. One strategy's alerts never come near it.
-CROWD = 8
+CROWD = 16
 # As long as the desk may be busy with what it took before it sees how many more have come.
-CROWD_SECONDS = 0.1
+CROWD_SECONDS = 0.05
 TOO_MANY = 429
 
 # Gets a body's fields and the text of it that may be stored; returns the JSON of the 200.
