@@ -25,8 +25,8 @@ from web.webhook_doors import WebhookDoors
 
 # Requests at once that make a burst. One strategy's alerts never come near it.
 CROWD = 16
-# As long as the desk may be busy with what it took before it sees how many more have come.
-CROWD_SECONDS = 0.05
+# About as long as the desk is busy with what it took before it sees how many more have come.
+CROWD_SECONDS = 0.025
 TOO_MANY = 429
 
 # Gets a body's fields and the text of it that may be stored; returns the JSON of the 200.
