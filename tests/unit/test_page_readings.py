@@ -17,12 +17,17 @@ class Counted:
         self.number = 0
         self.made = 0
         self.takes = takes
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        self.may_end.set()
         self.readings = Readings(lambda: self.number)
 
     def make(self) -> str:
         self.made += 1
+        number = self.made
         time.sleep(self.takes)
-        return f"reading {self.made}"
+        self.begun.set()
+        assert self.may_end.wait(20)
+        return f"reading {number}"
 
     def get(self, at_least: int | None = 0, key: str = "page") -> tuple[str, int]:
         reading = self.readings.get(key, at_least, self.make)
@@ -43,11 +48,11 @@ def test_a_change_is_read_anew() -> None:
 
 
 def test_a_page_rests_four_times_as_long_as_it_took_and_says_which_number_it_has() -> None:
-    counted = Counted(takes=0.05)
+    counted = Counted(takes=0.2)
     counted.get()
     counted.number = 1
     assert counted.get(1) == ("reading 1", 0)
-    time.sleep(0.25)
+    time.sleep(0.85)
     assert counted.get(1) == ("reading 2", 1)
 
 
@@ -67,14 +72,16 @@ def test_whoever_counts_by_anothers_numbers_is_given_what_was_begun_after_he_ask
 def test_nobody_waits_for_anothers_reading_where_there_is_an_older_one() -> None:
     counted = Counted()
     counted.get()
-    counted.number, counted.takes = 1, 1.5
+    counted.number = 1
+    counted.begun.clear()
+    counted.may_end.clear()
     time.sleep(0.02)
     thread = threading.Thread(target=counted.get, args=(1,))
     thread.start()
-    time.sleep(0.05)
-    began = time.monotonic()
+    assert counted.begun.wait(10)
+    # Who waited here would wait for ever: the other's reading ends only after it.
     assert counted.get(1) == ("reading 1", 0)
-    assert time.monotonic() - began < 1.0
+    counted.may_end.set()
     thread.join()
     assert counted.made == 2
 
