@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
 from functools import partial
@@ -18,6 +19,7 @@ from domain.order_rows import connector_row
 from domain.order_state import OrderState
 from tests.conftest import Sql
 from tests.orders import APEX_1, APEX_2, FTMO_1, Bench, at_once, entry_leg, exit_leg
+from tests.processes import wait_until
 
 S = OrderState
 ACCOUNTS = (APEX_1, APEX_2, FTMO_1)
@@ -67,6 +69,25 @@ FORBIDDING = {
     "SIGNAL_EXPIRED": "UPDATE execution_orders SET expires_at = now() WHERE state = 'PLANNED'",
     "TRADE_CLOSED": None,
 }
+
+
+def test_a_halt_that_is_being_set_is_waited_for_before_anything_is_claimed_with_an_answer(
+    bench: Bench, database: Database, sql: Sql
+) -> None:
+    """Whoever halts has the gate alone; what is claimed behind it knows of his halt."""
+    for trade in ("T1", "T2"):
+        bench.plan(trade, entry_leg())
+    (order,) = bench.claim()
+    blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
+    with ThreadPoolExecutor(1) as threads:
+        with database.transaction() as halting:
+            halting.rows("close_gate")
+            written = threads.submit(bench.ledger.write_all, [answer(order)], connector_row, then=THEN)
+            wait_until(lambda: written.done() or bool(sql(blocked)), what="the claim to wait at the gate")
+            assert not written.done()
+            halting.script(FORBIDDING["TRADING_HALTED"] or "")
+        assert written.result(10).claimed == []
+    assert bench.order(order.id).state is S.FILLED
 
 
 @pytest.mark.parametrize("cause", FORBIDDING)
