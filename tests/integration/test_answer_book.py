@@ -83,19 +83,26 @@ def waiting(sql: Sql) -> int:
     return int(sql(text)[0]["pid"])
 
 
+@contextmanager
+def writing(told: Told, order: LedgerOrder, url: str, sql: Sql) -> Iterator[int]:
+    """Have an answer's writer wait meanwhile; give the number of its server process. It has ended afterwards."""
+    with held(url, order) as let_go:
+        writer = threading.Thread(target=told.take, args=(order,))
+        writer.start()
+        yield waiting(sql)
+        let_go()
+        writer.join(10)
+    assert not writer.is_alive()
+
+
 def test_who_writes_writes_for_all_and_the_others_are_free(
     bench: Bench, orders: dict[AccountKey, LedgerOrder], database_url: str, sql: Sql
 ) -> None:
     told = Told(bench)
-    with held(database_url, orders[APEX_1]) as let_go:
-        writer = threading.Thread(target=told.take, args=(orders[APEX_1],))
-        writer.start()
-        waiting(sql)
+    with writing(told, orders[APEX_1], database_url, sql):
         told.take(orders[APEX_2])
         told.take(orders[FTMO_1], OrderState.REJECTED, 0)
         assert told.done == []
-        let_go()
-        writer.join(10)
     first, *others = told.done
     assert first == (orders[APEX_1].id, OrderState.FILLED, True)
     assert sorted(others) == sorted(
@@ -111,15 +118,10 @@ def test_an_answer_that_is_refused_takes_no_other_along(
     bench: Bench, orders: dict[AccountKey, LedgerOrder], database_url: str, sql: Sql
 ) -> None:
     told = Told(bench)
-    with held(database_url, orders[APEX_1]) as let_go:
-        writer = threading.Thread(target=told.take, args=(orders[APEX_1],))
-        writer.start()
-        waiting(sql)
+    with writing(told, orders[APEX_1], database_url, sql):
         # More than it asked for.
         told.take(orders[APEX_2], filled=3)
         told.take(orders[FTMO_1])
-        let_go()
-        writer.join(10)
     assert {number: state for number, state, _ in told.done} == {
         orders[APEX_1].id: OrderState.FILLED,
         orders[APEX_2].id: None,
@@ -132,15 +134,9 @@ def test_answers_outlast_a_lost_connection_and_are_written_once(
     bench: Bench, orders: dict[AccountKey, LedgerOrder], database_url: str, sql: Sql
 ) -> None:
     told = Told(bench)
-    with held(database_url, orders[APEX_1]) as let_go:
-        writer = threading.Thread(target=told.take, args=(orders[APEX_1],))
-        writer.start()
-        server_process = waiting(sql)
+    with writing(told, orders[APEX_1], database_url, sql) as server_process:
         told.take(orders[APEX_2])
         sql("SELECT pg_terminate_backend(%s)", server_process)
-        let_go()
-        writer.join(10)
-    assert not writer.is_alive()
     assert sorted(number for number, *_ in told.done) == sorted(orders[key].id for key in (APEX_1, APEX_2))
     for account in (APEX_1, APEX_2):
         states = [state for _, state, _ in bench.events(orders[account].id)]
