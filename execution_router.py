@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import signal as signals_of_the_system
 import socket
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -33,6 +31,7 @@ from routing.interpreter import settle_heap, share_arenas, take_short_turns
 from routing.leader_loop import Leads
 from routing.parts import router_parts
 from routing.retry import RetryPolicy
+from routing.termination import told_to_stop, wait_until
 from routing.worker import QueueWorker
 from signals.model import Signal
 from signals.payload import parse_signal
@@ -248,9 +247,7 @@ def main() -> int:
     logger = logging.getLogger("execution_router")
     for problem in settings.problems:
         logger.warning("%s", problem, extra={"event": "configuration_problem"})
-    stopping = threading.Event()
-    for number in (signals_of_the_system.SIGTERM, signals_of_the_system.SIGINT):
-        signals_of_the_system.signal(number, lambda *_: stopping.set())
+    stopping = told_to_stop()
     opened = open_database(settings)
     database = Database(opened.url, size=5, name="execution-router-worker")
     try:
@@ -284,7 +281,7 @@ def main() -> int:
     alerts.start()
     settle_heap()
     take_short_turns()
-    stopping.wait()
+    wait_until(stopping)
     heartbeat.stop()
     alerts.stop()
     router.stop()

@@ -56,6 +56,7 @@ class AccountKeeper:
         """Stop all four, the sealer last, and let another process lead."""
         self._months.stop()
         self._clock.stop()
-        self._poller.stop()
+        # A firm that hangs keeps nobody: its answer is asked for again by whoever leads next.
+        self._poller.stop(0.5)
         self._sealer.stop()
         self.leadership.resign()

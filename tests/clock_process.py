@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import logging
 import random
-import signal
 import sys
 import threading
 import time as clocks
@@ -27,6 +26,7 @@ from domain.drawdown_rule import Consequence, DailyLoss, DayBase, DrawdownRule, 
 from domain.firm_day import FirmDay
 from domain.rule_set import AccountRules
 from routing.account_clock import AccountClock
+from routing.termination import told_to_stop, wait_until
 
 FTMO, APEX, TOPSTEP = AccountKey("FTMO", 1), AccountKey("APEX", 1), AccountKey("TOPSTEP", 1)
 ACCOUNTS = (FTMO, APEX, TOPSTEP)
@@ -114,7 +114,7 @@ def main() -> int:
     parser.add_argument("--idle", type=float, default=10.0)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-    database, stopping = Database(options.url), threading.Event()
+    database, stopping = Database(options.url), told_to_stop()
     clock = Clock(options.now)
     tracker = AccountTracker(
         AccountRecord(database),
@@ -126,11 +126,10 @@ def main() -> int:
     logger = logging.getLogger("clock")
     leadership = Leadership(options.url, logger=logger, idle=options.idle)
     keeper = AccountClock(tracker, ACCOUNTS, leadership, interval=options.interval, logger=logger)
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     keeper.start()
     if options.storm is not None:
         storm(tracker, clock, options.storm, stopping)
-    stopping.wait()
+    wait_until(stopping)
     keeper.stop()
     leadership.resign()
     return 0

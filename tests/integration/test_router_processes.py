@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 import signal
 import subprocess
@@ -187,6 +188,20 @@ def test_a_worker_ends_within_ten_seconds_and_gives_back_what_it_did_not_do(
     assert [(row["status"], row["attempts"]) for row in left] == [("PENDING", 0), ("SUCCESS", 1)]
     assert set(success_logs(sql).values()) == {1}
     assert sum(row["n"] for row in left) == len(tasks)
+
+
+def test_a_worker_ends_whichever_of_its_threads_the_system_gives_the_signal_to(
+    database_url: str, tmp_path: Path
+) -> None:
+    """A thread that was just beginning takes a signal from the main one: nothing then wakes that one from waiting."""
+    with worker_process(database_url, tmp_path / "worker.log") as worker:
+        # Until the main thread has nothing left to begin, and waits.
+        time.sleep(1.0)
+        others = [int(task.name) for task in Path(f"/proc/{worker.pid}/task").iterdir() if task.name != str(worker.pid)]
+        assert others
+        assert ctypes.CDLL(None, use_errno=True).tgkill(worker.pid, max(others), signal.SIGTERM) == 0
+        assert worker.wait(5) == 0
+    assert "worker stopped" in (tmp_path / "worker.log").read_text()
 
 
 def test_the_web_process_ends_within_ten_seconds_of_sigterm(database_url: str, sql: Sql, tmp_path: Path) -> None:
