@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from config.log_writer import GatheringWriter
 from config.settings import Settings
 
 MASK = "****"
@@ -16,7 +18,10 @@ PLAIN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime
 
 def configure_logging(settings: Settings) -> None:
     """Send every log line of this process to stdout, in the settings' format and level."""
-    handler = logging.StreamHandler(sys.stdout)
+    # Lines name no place in the source, no thread and no process: finding them costs more than all the rest of a line.
+    logging._srcfile = None  # noqa: SLF001 - the way that the library's documentation names
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    handler = GatheringWriter(sys.stdout)
     secrets = settings.secrets()
     formatter = JsonLines(secrets) if _in_json(settings) else HumanLines(secrets)
     handler.setFormatter(formatter)
@@ -39,14 +44,22 @@ class HumanLines(logging.Formatter):
     """``14:30:05 WARNING order_blocked  ORDER BLOCKED: ... trade_id=T1``"""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+        super().__init__()
         self._hidden = _spellings(secrets)
+        self._second = (0, "")
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = _fields(record)
-        fields.pop("event", None)
-        facts = "".join(f" {name}={value}" for name, value in fields.items())
-        return _without(super().format(record) + facts, self._hidden)
+        facts = "".join(f" {name}={value}" for name, value in _fields(record).items() if name != "event")
+        text = f"{self._clock(int(record.created))} {record.levelname:<7} {record.getMessage()}{facts}"
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return _without(text, self._hidden)
+
+    def _clock(self, second: int) -> str:
+        # Lines come in bursts, and calling the same second by its name each time costs as much as the rest of a line.
+        if self._second[0] != second:
+            self._second = (second, time.strftime("%H:%M:%S", time.localtime(second)))
+        return self._second[1]
 
 
 class JsonLines(logging.Formatter):
