@@ -1,7 +1,7 @@
 """Log lines are written by a thread of their own, all that have gathered in one go.
 
-A line written at once costs whoever logs a call of the system and his turn at the interpreter: of a busy worker's time a
-fifth went into lines of refused entries.
+A line written at once costs whoever logs a call of the system and his turn at the interpreter: a fifth of a busy
+worker's time went into lines of refused entries.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class GatheringWriter(logging.Handler):
         """Take a line; called with the handler's lock held."""
         try:
             self._lines.append(self.format(record))
-        except Exception:
+        except Exception:  # noqa: BLE001 - as in every handler of the library
             self.handleError(record)
             return
         if record.levelno >= logging.ERROR or len(self._lines) >= MOST_WAITING:
