@@ -44,7 +44,7 @@ class Size:
     reads: int
 
 
-FULL = Size(accounts=100, a_second=5, seconds=30, connections=20, events=200, snapshots=1_000_000, reads=200)
+FULL = Size(accounts=100, a_second=5, seconds=20, connections=20, events=150, snapshots=1_000_000, reads=200)
 SMALL = Size(accounts=5, a_second=5, seconds=2, connections=3, events=5, snapshots=2000, reads=10)
 
 
@@ -155,7 +155,7 @@ def _events(web: Web, size: Size) -> list[float]:
     connection = Connection(web.port)
     taken: list[float] = []
     for number in range(size.events + 3):
-        time.sleep(random.uniform(0.02, 0.04))
+        time.sleep(random.uniform(0.01, 0.03))
         equity = START + number + 0.25
         began = time.perf_counter()
         checked(connection.ask(_update(1, equity)), "current")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import random
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +43,10 @@ ONCE = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Finished tasks of the long record and of the one a quarter as long; what is drained and claimed beside them."""
+    """Finished tasks of the long record and of the one a quarter as long; what is drained and claimed beside them.
+
+    ``claims``: of each database but the shorter one, of which only the median is asked and which gets a fifth of them.
+    """
 
     tasks: int
     fewer: int
@@ -51,7 +56,7 @@ class Size:
     claims: int
 
 
-FULL = Size(tasks=2_000_000, fewer=500_000, rounds=3, drained=6000, warm_up=200, claims=300)
+FULL = Size(tasks=2_000_000, fewer=500_000, rounds=3, drained=6000, warm_up=200, claims=2000)
 SMALL = Size(tasks=3000, fewer=1500, rounds=1, drained=200, warm_up=20, claims=5)
 
 
@@ -66,7 +71,7 @@ class DrainFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimFigures:
-    """The claims of all rounds together, and how many times the empty database's p50 and p99 theirs are."""
+    """All claims, and how many times the empty database's p50 and p99 theirs are."""
 
     claims: Latency
     p50_ratio: float
@@ -97,13 +102,13 @@ def measure(stage: Stage, size: Size) -> GrowthResult:
     """Fill two databases and measure them and an empty one by turns. Raises WrongAnswer or BrokenInvariant."""
     model_database(stage, MODEL)
     long, filling = filled(stage, History(tasks=size.tasks))
-    shorter, _ = filled(stage, History(tasks=size.fewer, days=90))
+    shorter, _ = filled(stage, History(tasks=size.fewer))
     print(f"  {size.tasks} tasks are there after {filling:.0f} s", flush=True)
     measured = Measured()
+    with copy_of(stage, MODEL, "claimed") as empty:
+        _claim({EMPTY: empty, HALF: shorter, FULL_ONE: long}, size, measured.claims)
     for number in range(size.rounds):
         _drain_round(stage, long, size, number, measured.rates)
-        with copy_of(stage, MODEL, "claimed") as empty:
-            _claim_round({EMPTY: empty, HALF: shorter, FULL_ONE: long}, size, measured.claims)
     return GrowthResult(
         size=size,
         filling=filling,
@@ -159,30 +164,53 @@ def _old_snapshot(url: str) -> Iterator[None]:
         connection.close()
 
 
-def _claim_round(databases: dict[str, Tables], size: Size, taken: dict[str, list[float]]) -> None:
-    """Claim by turns, one claim each, with the service's own statement; the claimed tasks are then taken away."""
-    queues = {name: Database(tables.url, size=1) for name, tables in databases.items()}
+def _claim(databases: dict[str, Tables], size: Size, taken: dict[str, list[float]]) -> None:
+    """Claim with the service's own statement, one claim each; what was claimed is then taken away.
+
+    In an order by chance, so that nothing which comes at every so many claims always meets the same database.
+    """
+    claims = {name: max(1, size.claims // 5) if name == HALF else size.claims for name in databases}
     firsts = {name: tables.value("SELECT max(id) FROM execution_tasks") for name, tables in databases.items()}
-    for tables in databases.values():
-        _store(tables, (size.claims + 2) * CLAIM, "C_")
-        tables.rows("CHECKPOINT")
-    workers = {name: TaskQueue(queue, worker="benchmark", lease=60.0) for name, queue in queues.items()}
-    for queue in workers.values():
-        # A new connection's first ones do not count.
-        queue.claim(CLAIM)
-        queue.claim(CLAIM)
-    for number in range(size.claims):
-        for name in list(workers) if number % 2 == 0 else reversed(list(workers)):
-            began = time.perf_counter_ns()
-            claimed = len(workers[name].claim(CLAIM))
-            taken[name].append((time.perf_counter_ns() - began) / 1e6)
-            if claimed != CLAIM:
-                raise BrokenInvariant(f"a claim of {CLAIM} tasks got {claimed}")
+    with ExitStack() as opened:
+        workers = {}
+        for name, tables in databases.items():
+            _store(tables, (claims[name] + 2) * CLAIM, "C_")
+            tables.rows("CHECKPOINT")
+            database = Database(tables.url, size=1)
+            opened.callback(database.close)
+            workers[name] = TaskQueue(database, worker="benchmark", lease=60.0)
+            # A new connection's first ones do not count.
+            workers[name].claim(CLAIM)
+            workers[name].claim(CLAIM)
+        with _no_collection():
+            for number in range(size.claims):
+                turn = [name for name in databases if number % (size.claims // claims[name]) == 0]
+                for name in random.sample(turn, len(turn)):
+                    taken[name].append(_claim_ms(workers[name]))
     for name, tables in databases.items():
-        queues[name].close()
         tables.rows("DELETE FROM automated_signals WHERE task_id > %(after)s", after=firsts[name])
         tables.rows("DELETE FROM execution_tasks WHERE id > %(after)s", after=firsts[name])
         tables.rows("VACUUM execution_tasks")
+
+
+def _claim_ms(worker: TaskQueue) -> float:
+    began = time.perf_counter_ns()
+    claimed = len(worker.claim(CLAIM))
+    taken = (time.perf_counter_ns() - began) / 1e6
+    if claimed != CLAIM:
+        raise BrokenInvariant(f"a claim of {CLAIM} tasks got {claimed}")
+    return taken
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python from clearing its memory up within the block: that is this process's own, and no database's."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _drain_figures(rates: Sequence[float], empty: Sequence[float]) -> DrainFigures:
@@ -210,8 +238,9 @@ def section(kept: dict[str, Any]) -> list[str]:
         "",
         (
             f"An empty database, one with {size['fewer']} and one with {size['tasks']} finished tasks and all that is "
-            f"kept of them (made in {kept['filling']:.0f} s), by turns: {size['rounds']} rounds of {size['drained']} "
-            f"entries drained by one worker process and of {size['claims']} claims of {CLAIM} tasks each."
+            f"kept of them (made in {kept['filling']:.0f} s), by turns: {size['claims']} claims of {CLAIM} tasks, of "
+            f"the one with {size['fewer']} a fifth as many, and {size['rounds']} rounds of {size['drained']} entries "
+            "drained by one worker process."
         ),
         "",
         "| drain | a second | of the empty one's | by round |",

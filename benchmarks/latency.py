@@ -48,7 +48,7 @@ class Size:
     warm_up: int
     a_second: int
     seconds: int
-    apart: tuple[float, float] = (0.02, 0.04)
+    apart: tuple[float, float] = (0.01, 0.03)
     connections: int = 20
 
     @property
@@ -57,7 +57,7 @@ class Size:
         return max(self.seconds // 6, 3)
 
 
-FULL = Size(signals=300, warm_up=30, a_second=200, seconds=60)
+FULL = Size(signals=250, warm_up=20, a_second=200, seconds=60)
 SMALL = Size(signals=10, warm_up=3, a_second=30, seconds=3, connections=5)
 
 

@@ -1,4 +1,4 @@
-"""Whether a web process and a worker grow while 200,000 signals come in over HTTP and are decided."""
+"""Whether a web process and a worker grow over 200,000 tasks, half of which come in over HTTP."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from benchmarks.mixed_tasks import wait_until_none_is_left
 from benchmarks.report import Benchmark
 from benchmarks.resident import sampled
 from benchmarks.stage import WEBHOOK, Stage, Tables
+from benchmarks.stored_tasks import MODEL_TRADE, STORE, TELL
 from benchmarks.tables import DEMANDS, demand_row
-from tests.processes import REPOSITORY, Web, web_process, worker_process
+from tests.processes import REPOSITORY, Web, entry, web_process, worker_process
 
 TOKEN = "benchmark"
 MOST_GROWTH_MB = 5.0
@@ -31,26 +32,28 @@ WEB, WORKER = "web process", "worker"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Signals of the warm-up and after it, sent ``part`` at a time over that many connections.
+    """Tasks of the warm-up and after it, ``part`` at a time, of which ``stored`` are entries stored by SQL.
 
-    A page listens to the first ``watched`` of each part, and leaves. ``idle``: seconds that count, before and after.
+    The others are signals, sent over that many connections. A page listens to the first ``watched`` of each part, and
+    leaves. ``idle``: seconds that count, before and after.
     """
 
     warm_up: int
-    signals: int
+    tasks: int
     part: int
+    stored: int
     watched: int
     connections: int
     idle: int
 
 
-FULL = Size(warm_up=20_000, signals=200_000, part=25_000, watched=500, connections=50, idle=5)
-SMALL = Size(warm_up=100, signals=200, part=100, watched=20, connections=5, idle=1)
+FULL = Size(warm_up=25_000, tasks=200_000, part=12_500, stored=6250, watched=500, connections=50, idle=5)
+SMALL = Size(warm_up=100, tasks=400, part=100, stored=50, watched=20, connections=5, idle=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Resident MB of a process: idle after the warm-up, at each quarter of the signals, the most, idle at the end."""
+    """Resident MB of a process: idle after the warm-up, at each quarter of the tasks, the most, idle at the end."""
 
     before: float
     quarters: list[float]
@@ -60,7 +63,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryResult:
-    """``processes`` by name; ``seconds``: from the first signal after the warm-up to the last decision."""
+    """``processes`` by name; ``seconds``: from the first task after the warm-up to the last decision."""
 
     size: Size
     seconds: float
@@ -69,35 +72,35 @@ class MemoryResult:
 
 
 def measure(stage: Stage, size: Size) -> MemoryResult:
-    """Send and decide them. Raises WrongAnswer or BrokenInvariant."""
+    """Store, send and decide them. Raises WrongAnswer or BrokenInvariant."""
     tables = stage.database("memory")
     with ExitStack() as processes:
         web = processes.enter_context(
             web_process(tables.url, stage.log("memory_web"), ROUTER_ENABLED="false", API_TOKEN=TOKEN)
         )
         worker = processes.enter_context(worker_process(tables.url, stage.log("memory_worker")))
-        feed = Feed(web, size)
-        feed.send(size.warm_up, "WARM")
+        feed = Feed(web, tables, size)
+        feed.give(size.warm_up, "WARM")
         wait_until_none_is_left(tables, PATIENCE_SECONDS)
         with sampled({WEB: web.process.pid, WORKER: worker.pid}, every=1.0) as samples:
             found, seconds = _grown(tables, feed, samples)
-    tables.check(size.warm_up + size.signals)
+    tables.check(1 + size.warm_up + size.tasks)
     return MemoryResult(size=size, seconds=seconds, events=feed.events, processes=found)
 
 
 def _grown(tables: Tables, feed: Feed, samples: dict[str, list[int]]) -> tuple[dict[str, Memory], float]:
-    """Send all signals; return what became of each process meanwhile, and how many seconds it took to decide all."""
+    """Give all tasks; return what became of each process meanwhile, and how many seconds it took to decide all."""
     size = feed.size
     time.sleep(size.idle)
     before = {name: statistics.median(taken) / MB for name, taken in samples.items()}
     quarters: dict[str, list[float]] = {name: [] for name in samples}
     began = time.perf_counter()
     for quarter in range(4):
-        feed.send(size.signals // 4, f"QUARTER_{quarter}")
+        feed.give(size.tasks // 4, f"QUARTER_{quarter}")
         for name, taken in samples.items():
             quarters[name].append(taken[-1] / MB)
         now = ", ".join(f"{name} {taken[-1]:.1f} MB" for name, taken in quarters.items())
-        print(f"  {(quarter + 1) * size.signals // 4} signals: {now}", flush=True)
+        print(f"  {(quarter + 1) * size.tasks // 4} tasks: {now}", flush=True)
     wait_until_none_is_left(tables, PATIENCE_SECONDS)
     seconds = time.perf_counter() - began
     decided = {name: len(taken) for name, taken in samples.items()}
@@ -114,19 +117,30 @@ def _grown(tables: Tables, feed: Feed, samples: dict[str, list[int]]) -> tuple[d
 
 
 class Feed:
-    """Sends signals part by part, each from a process of its own. A page listens to the beginning of each part."""
+    """Gives tasks part by part: some stored at once, then signals, each round of them from a process of its own.
 
-    def __init__(self, web: Web, size: Size) -> None:
+    A page listens to the beginning of each part.
+    """
+
+    def __init__(self, web: Web, tables: Tables, size: Size) -> None:
         self.size = size
         self._web = web
+        self._tables = tables
+        status, answer = web.post(entry(MODEL_TRADE))
+        if status != 200:
+            raise WrongAnswer(f"the model entry was answered with {status}: {answer}")
         # What pages have heard.
         self.events = 0
 
-    def send(self, signals: int, prefix: str) -> None:
-        """Send that many and wait for their answers. Raises WrongAnswer."""
-        for number in range(0, signals, self.size.part):
-            self._watched(f"{prefix}_{number}_WATCHED")
-            self._load(f"{prefix}_{number}", min(self.size.part, signals - number) - self.size.watched)
+    def give(self, tasks: int, prefix: str) -> None:
+        """Give that many, whole parts, and wait for the answers of those that are sent. Raises WrongAnswer."""
+        for number in range(0, tasks, self.size.part):
+            name = f"{prefix}_{number}"
+            self._tables.rows(
+                f"BEGIN; {STORE}; {TELL}; COMMIT", prefix=f"{name}_STORED_", tasks=self.size.stored, model=MODEL_TRADE
+            )
+            self._watched(f"{name}_WATCHED")
+            self._load(name, self.size.part - self.size.stored - self.size.watched)
 
     def _watched(self, prefix: str) -> None:
         page = socketio.Client(reconnection=False)
@@ -155,11 +169,12 @@ def section(kept: dict[str, Any]) -> list[str]:
         "## Memory",
         "",
         (
-            f"{size['signals']} signals (of a trade an entry, {OF_TRADE - 2} updates, an exit) through the webhook "
-            f"over {size['connections']} connections and decided by a worker within {kept['seconds']:.0f} s, after a "
-            f"warm-up of {size['warm_up']}. A page listened to the first {size['watched']} of each {size['part']} and "
-            f"heard {kept['events']} events. Resident MB, sampled once a second; before and after: medians of "
-            f"{size['idle']} idle seconds."
+            f"{size['tasks']} tasks decided by a worker within {kept['seconds']:.0f} s, after a warm-up of "
+            f"{size['warm_up']}; the web process is told of each. Of each {size['part']} {size['stored']} entries were "
+            f"stored at once, the others were signals (of a trade an entry, {OF_TRADE - 2} updates, an exit) through "
+            f"the webhook over {size['connections']} connections. A page listened to the first {size['watched']} of "
+            f"these and heard {kept['events']} events. Resident MB, sampled once a second; before and after: medians "
+            f"of {size['idle']} idle seconds."
         ),
         "",
         "| process | before | at each quarter | most | after | growth |",

@@ -56,6 +56,15 @@ class Stage:
         migrating.close()
         return Tables(url)
 
+    def clear(self) -> None:
+        """Drop all databases and write everything out: the next one to measure finds the server as if it were new."""
+        server = Tables(self.url)
+        made = "SELECT datname FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')"
+        for (name,) in server.rows(made):
+            server.rows(f"DROP DATABASE {name} WITH (FORCE)")
+        server.rows("CHECKPOINT")
+        server.close()
+
     @contextmanager
     def slow_flush(self, milliseconds: float = 2.0) -> Iterator[None]:
         """Imitate a disk whose flush takes longer: each commit waits that much more before it is flushed."""

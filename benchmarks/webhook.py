@@ -36,7 +36,7 @@ class Size:
     connections: int
 
 
-FULL = Size(rounds=5, requests=3000, warm_up=1000, connections=50)
+FULL = Size(rounds=4, requests=3000, warm_up=1000, connections=50)
 SMALL = Size(rounds=2, requests=60, warm_up=20, connections=10)
 
 
