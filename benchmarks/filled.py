@@ -26,6 +26,7 @@ from tests.processes import ROUTED, entry, exit_of, wait_until
 SQL = Path(__file__).parent / "filled_sql"
 # Each list by a connection of its own, at the same time.
 PARTS = (("logs", "signals"), ("tasks", "events", "facts", "chain", "orders", "accounts"))
+QUEUE_PARTS = (("logs",), ("tasks", "signals"))
 # The planner's figures of so many long bodies take as long as all that the other tables need.
 TABLES = (
     (
@@ -72,11 +73,12 @@ class History:
     """How many finished tasks, spread over how many days until now; a trade is an entry, an update and an exit.
 
     One entry in five was refused, one task in 2,000 failed for good, one exit in 500 was of an unknown trade; the
-    newest tenth of the trades went to a venue on one account.
+    newest tenth of the trades went to a venue on one account. ``queue_alone``: only tasks, logs and signals.
     """
 
     tasks: int
     days: int = 365
+    queue_alone: bool = False
 
 
 @cache
@@ -102,7 +104,8 @@ def _fill(stage: Stage, tables: Tables, history: History) -> float:
             definitions[table].append(definition)
             tables.rows(f"DROP INDEX {index}")
         tables.rows(_text("examples"), tasks=history.tasks, days=history.days)
-        _together(tables.url, [[_text(part) for part in parts] for parts in PARTS])
+        lists = QUEUE_PARTS if history.queue_alone else PARTS
+        _together(tables.url, [[_text(part) for part in parts] for parts in lists])
         _together(
             tables.url,
             [

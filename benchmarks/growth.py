@@ -45,7 +45,7 @@ ONCE = """
 class Size:
     """Finished tasks of the long record and of the one a quarter as long; what is drained and claimed beside them.
 
-    ``claims``: of each database but the shorter one, of which only the median is asked and which gets a fifth of them.
+    ``claims``: in a round, of each database but the shorter one, of which only the median is asked: it gets a fifth.
     """
 
     tasks: int
@@ -56,7 +56,7 @@ class Size:
     claims: int
 
 
-FULL = Size(tasks=2_000_000, fewer=500_000, rounds=3, drained=6000, warm_up=200, claims=2000)
+FULL = Size(tasks=2_000_000, fewer=500_000, rounds=2, drained=6000, warm_up=200, claims=750)
 SMALL = Size(tasks=3000, fewer=1500, rounds=1, drained=200, warm_up=20, claims=5)
 
 
@@ -71,7 +71,7 @@ class DrainFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimFigures:
-    """All claims, and how many times the empty database's p50 and p99 theirs are."""
+    """The claims of all rounds together, and how many times the empty database's p50 and p99 theirs are."""
 
     claims: Latency
     p50_ratio: float
@@ -102,13 +102,13 @@ def measure(stage: Stage, size: Size) -> GrowthResult:
     """Fill two databases and measure them and an empty one by turns. Raises WrongAnswer or BrokenInvariant."""
     model_database(stage, MODEL)
     long, filling = filled(stage, History(tasks=size.tasks))
-    shorter, _ = filled(stage, History(tasks=size.fewer))
+    shorter, _ = filled(stage, History(tasks=size.fewer, queue_alone=True))
     print(f"  {size.tasks} tasks are there after {filling:.0f} s", flush=True)
     measured = Measured()
-    with copy_of(stage, MODEL, "claimed") as empty:
-        _claim({EMPTY: empty, HALF: shorter, FULL_ONE: long}, size, measured.claims)
     for number in range(size.rounds):
         _drain_round(stage, long, size, number, measured.rates)
+        with copy_of(stage, MODEL, "claimed") as empty:
+            _claim_round({EMPTY: empty, HALF: shorter, FULL_ONE: long}, size, measured.claims)
     return GrowthResult(
         size=size,
         filling=filling,
@@ -164,7 +164,7 @@ def _old_snapshot(url: str) -> Iterator[None]:
         connection.close()
 
 
-def _claim(databases: dict[str, Tables], size: Size, taken: dict[str, list[float]]) -> None:
+def _claim_round(databases: dict[str, Tables], size: Size, taken: dict[str, list[float]]) -> None:
     """Claim with the service's own statement, one claim each; what was claimed is then taken away.
 
     In an order by chance, so that nothing which comes at every so many claims always meets the same database.
@@ -238,9 +238,9 @@ def section(kept: dict[str, Any]) -> list[str]:
         "",
         (
             f"An empty database, one with {size['fewer']} and one with {size['tasks']} finished tasks and all that is "
-            f"kept of them (made in {kept['filling']:.0f} s), by turns: {size['claims']} claims of {CLAIM} tasks, of "
-            f"the one with {size['fewer']} a fifth as many, and {size['rounds']} rounds of {size['drained']} entries "
-            "drained by one worker process."
+            f"kept of them (made in {kept['filling']:.0f} s), by turns: {size['rounds']} rounds of {size['drained']} "
+            f"entries drained by one worker process and of {size['claims']} claims of {CLAIM} tasks each, of the one "
+            f"with {size['fewer']} a fifth as many."
         ),
         "",
         "| drain | a second | of the empty one's | by round |",

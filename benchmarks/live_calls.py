@@ -58,7 +58,7 @@ class Size:
         return self.hung * self.apart
 
 
-FULL = Size(accounts=100, seconds=0.5, rounds=3, ahead=3, flow=12, paced=8, hung=40, apart=1.5)
+FULL = Size(accounts=100, seconds=0.5, rounds=2, ahead=3, flow=12, paced=8, hung=40, apart=1.5)
 SMALL = Size(accounts=4, seconds=0.05, rounds=1, ahead=1, flow=3, paced=3, hung=4, apart=0.3)
 
 

@@ -47,7 +47,7 @@ class Size:
     idle: int
 
 
-FULL = Size(warm_up=25_000, tasks=200_000, part=12_500, stored=6250, watched=500, connections=50, idle=5)
+FULL = Size(warm_up=12_500, tasks=200_000, part=12_500, stored=6250, watched=500, connections=50, idle=5)
 SMALL = Size(warm_up=100, tasks=400, part=100, stored=50, watched=20, connections=5, idle=1)
 
 
@@ -117,10 +117,7 @@ def _grown(tables: Tables, feed: Feed, samples: dict[str, list[int]]) -> tuple[d
 
 
 class Feed:
-    """Gives tasks part by part: some stored at once, then signals, each round of them from a process of its own.
-
-    A page listens to the beginning of each part.
-    """
+    """Gives tasks part by part: signals to which a page listens, some that are stored at once, more signals."""
 
     def __init__(self, web: Web, tables: Tables, size: Size) -> None:
         self.size = size
@@ -136,10 +133,10 @@ class Feed:
         """Give that many, whole parts, and wait for the answers of those that are sent. Raises WrongAnswer."""
         for number in range(0, tasks, self.size.part):
             name = f"{prefix}_{number}"
+            self._watched(f"{name}_WATCHED")
             self._tables.rows(
                 f"BEGIN; {STORE}; {TELL}; COMMIT", prefix=f"{name}_STORED_", tasks=self.size.stored, model=MODEL_TRADE
             )
-            self._watched(f"{name}_WATCHED")
             self._load(name, self.size.part - self.size.stored - self.size.watched)
 
     def _watched(self, prefix: str) -> None:

@@ -53,7 +53,7 @@ class Size:
     loads: int
 
 
-FULL = Size(pages=50, processes=5, a_second=100, seconds=15, accounts=50, logs=100_000, loads=5)
+FULL = Size(pages=50, processes=5, a_second=100, seconds=12, accounts=50, logs=100_000, loads=5)
 SMALL = Size(pages=5, processes=1, a_second=20, seconds=2, accounts=5, logs=500, loads=1)
 
 

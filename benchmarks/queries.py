@@ -38,7 +38,7 @@ class Size:
     rounds: int
 
 
-FULL = Size(tasks=2_000_000, rounds=9)
+FULL = Size(tasks=2_000_000, rounds=5)
 SMALL = Size(tasks=3000, rounds=1)
 
 

@@ -46,7 +46,7 @@ class Size:
     lease: str | None
 
 
-FULL = Size(kills=3, cuts=5, entries=300, live_entries=25, lease=None)
+FULL = Size(kills=3, cuts=4, entries=300, live_entries=25, lease=None)
 SMALL = Size(kills=1, cuts=1, entries=60, live_entries=10, lease="1")
 
 

@@ -40,7 +40,7 @@ class Size:
     apart: float = 0.15
 
 
-FULL = Size(signals=100, accounts=5)
+FULL = Size(signals=80, accounts=5)
 SMALL = Size(signals=3, accounts=2)
 
 
