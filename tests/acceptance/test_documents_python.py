@@ -293,13 +293,13 @@ def test_the_enqueue_helpers_store_the_printed_payloads(database_url: str, sql: 
 
 
 @pytest.mark.parametrize("line", sorted(ONE_LINERS))
-def test_a_line_for_the_shell_runs_as_printed(line: str, tmp_path: Path) -> None:
+def test_a_line_for_the_shell_runs_as_printed(line: str) -> None:
     done = subprocess.run(
         ["bash", "-c", line],
         env={
             **STEP_2,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONPYCACHEPREFIX": str(tmp_path),
+            "PYTHONDONTWRITEBYTECODE": "1",
         },
         cwd=repository(),
         capture_output=True,

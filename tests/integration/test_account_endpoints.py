@@ -305,30 +305,28 @@ CHANGES: list[tuple[str, str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "body"), CHANGES)
 @pytest.mark.parametrize(
     ("headers", "what"),
     [({}, "missing"), ({"Authorization": "Bearer wrong"}, "wrong"), ({"Authorization": "Bearer "}, "wrong")],
 )
 def test_what_changes_something_needs_the_token_even_from_this_machine(
-    site: Site, sql: Sql, method: str, path: str, body: Any, headers: dict[str, str], what: str
+    site: Site, sql: Sql, headers: dict[str, str], what: str
 ) -> None:
-    answer = site.client.open(path, method=method, json=body, headers=headers)
-    assert refusal(answer) == (401, "wrong_token", None)
-    assert what in answer.get_json()["message"]
-    assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert sql("SELECT count(*) AS n FROM account_states") == [{"n": 0}]
-
-
-@pytest.mark.parametrize(("method", "path", "body"), CHANGES)
-def test_without_a_configured_token_nobody_changes_anything(
-    database: Database, clock: Clock, method: str, path: str, body: Any
-) -> None:
-    site = Site(database, clock, API_TOKEN="")
-    for headers in ({}, TOKEN, {"Authorization": "Bearer "}):
+    for method, path, body in CHANGES:
         answer = site.client.open(path, method=method, json=body, headers=headers)
-        assert refusal(answer) == (403, "api_token_unset", None)
-        assert "API_TOKEN" in answer.get_json()["message"]
+        assert refusal(answer) == (401, "wrong_token", None), (method, path)
+        assert what in answer.get_json()["message"], (method, path)
+        assert answer.headers["WWW-Authenticate"] == "Bearer", (method, path)
+        assert sql("SELECT count(*) AS n FROM account_states") == [{"n": 0}], (method, path)
+
+
+def test_without_a_configured_token_nobody_changes_anything(database: Database, clock: Clock) -> None:
+    site = Site(database, clock, API_TOKEN="")
+    for method, path, body in CHANGES:
+        for headers in ({}, TOKEN, {"Authorization": "Bearer "}):
+            answer = site.client.open(path, method=method, json=body, headers=headers)
+            assert refusal(answer) == (403, "api_token_unset", None), (method, path)
+            assert "API_TOKEN" in answer.get_json()["message"], (method, path)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/accounts", f"{APEX}/standing", f"{APEX}/days", "/api/v1/alerts"])
@@ -739,7 +737,7 @@ def assert_as_in_order(site: Site, sql: Sql, right: list[dict[str, Any]]) -> Non
     assert sql("SELECT observed_at FROM account_snapshots GROUP BY observed_at HAVING count(*) > 1") == []
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_storm_in_any_order_from_many_threads_ends_where_the_right_order_leads(
     site: Site, sql: Sql, seed: int
 ) -> None:
@@ -759,7 +757,7 @@ def posted(site: Site, told: dict[str, Any]) -> str:
     return str(answer.get_json()["status"])
 
 
-@pytest.mark.parametrize("seed", range(5, 8))
+@pytest.mark.parametrize("seed", range(5, 7))
 def test_two_processes_on_one_database_agree(database: Database, clock: Clock, sql: Sql, seed: int) -> None:
     one, other = Site(database, clock), Site(database, clock)
     right, shuffled = storm(seed)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.account_status import InvalidStatus, read_status, refuse_zeros
@@ -131,6 +131,7 @@ anything = st.recursive(
 keys = st.sampled_from([*FIGURES, "at", "connected", "positions", "other"]) | st.text()
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(keys, anything) | anything)
 def test_no_answer_whatever_does_anything_but_be_read_or_refused(status: object) -> None:
     try:

@@ -24,7 +24,7 @@ from routing.facts import firm_metrics
 BOOK = exchange_instruments()
 KEYS = [AccountKey("FTMO", 1), AccountKey("FTMO", 2), AccountKey("APEX", 1)]
 ENTRY_PRICE = Decimal(16500)
-moderate = settings(max_examples=80, deadline=None, database=None)
+moderate = settings(max_examples=50, deadline=None, database=None)
 
 
 def dollars(low: int, high: int) -> st.SearchStrategy[Decimal]:
@@ -159,7 +159,7 @@ def rows_of(decision: EntryDecision, position: int, firm_code: str) -> list[dict
     ]
 
 
-@settings(moderate, max_examples=80)
+@moderate
 @given(any_facts)
 def test_an_account_trades_exactly_where_all_its_rows_approve_and_there_is_something_to_send(facts: EntryFacts) -> None:
     decision = decide_entry(facts)
@@ -177,7 +177,7 @@ def test_an_account_trades_exactly_where_all_its_rows_approve_and_there_is_somet
             assert all(refusal.reason for refusal in verdict.refusals)
 
 
-@settings(moderate, max_examples=80)
+@moderate
 @given(any_facts)
 def test_an_approved_size_is_within_the_request_and_every_cap(facts: EntryFacts) -> None:
     for account, decision in zip(facts.accounts, decide_entry(facts).accounts, strict=True):
@@ -195,7 +195,7 @@ def test_an_approved_size_is_within_the_request_and_every_cap(facts: EntryFacts)
         assert all(cap is None or verdict.contracts <= cap for cap in caps)
 
 
-@settings(moderate, max_examples=80)
+@moderate
 @given(any_facts, st.data())
 def test_a_tighter_limit_never_turns_a_refusal_into_an_approval(facts: EntryFacts, data: st.DataObject) -> None:
     """A cap on contracts also makes the size of an unnamed request smaller, which other limits may then allow."""
@@ -426,7 +426,7 @@ def facts_of(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> EntryFacts:
     )
 
 
-@settings(moderate, max_examples=120)
+@settings(moderate, max_examples=80)
 @given(facts_of(garbage))
 def test_garbage_in_rules_and_state_never_raises(facts: EntryFacts) -> None:
     decision = decide_entry(facts)
@@ -436,7 +436,7 @@ def test_garbage_in_rules_and_state_never_raises(facts: EntryFacts) -> None:
     assert [len(decision.risk_checks), len(decision.program_sizing)] == [1, 1]
 
 
-@settings(moderate, max_examples=80)
+@moderate
 @given(facts_of(st.sampled_from([0, 1000, "1e400", "-1e400", "1e-400", float("nan")])))
 def test_the_record_of_any_decision_is_valid_json(facts: EntryFacts) -> None:
     decision = decide_entry(facts)

@@ -23,7 +23,7 @@ from signals.redaction import redacted_text, stored_body
 
 RECEIVED = datetime(2025, 11, 22, 12, 0, tzinfo=UTC)
 NAMES = sorted({spelling for spellings in SPELLINGS.values() for spelling in spellings} | {"id", "event", "event_type"})
-moderate = settings(max_examples=150, deadline=None, database=None)
+moderate = settings(max_examples=100, deadline=None, database=None)
 
 words = st.sampled_from([*EVENT_WORDS, *DIRECTION_WORDS, *EXIT_WORDS, "CLOSE", "NQ", "NY AM", "{{close}}", "", "NaN"])
 times = st.datetimes(timezones=st.timezones() | st.none()).map(datetime.isoformat) | st.sampled_from(
@@ -126,13 +126,13 @@ def test_arbitrary_bytes_become_an_object_or_a_refusal(body: bytes) -> None:
         assert type(fields) is dict
 
 
-@settings(moderate, max_examples=200)
+@settings(moderate, max_examples=120)
 @given(json_objects)
 def test_arbitrary_json_becomes_a_signal_or_a_refusal(fields: dict[str, Any]) -> None:
     read_every_way(fields)
 
 
-@settings(moderate, max_examples=200)
+@settings(moderate, max_examples=120)
 @given(valid_entries, st.dictionaries(st.sampled_from(NAMES), json_values, min_size=1, max_size=2))
 def test_a_valid_entry_with_arbitrary_changes_becomes_a_signal_or_a_refusal(
     fields: dict[str, Any], changes: dict[str, Any]
