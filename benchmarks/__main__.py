@@ -6,6 +6,7 @@ import argparse
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from benchmarks import (
@@ -75,6 +76,9 @@ def main() -> int:
             _run(BENCHMARKS[name], stage, folder, small=given.small)
         except (WrongAnswer, BrokenInvariant) as error:
             print(f"{name} failed: {error}", file=sys.stderr)
+            status = 1
+        except Exception:  # noqa: BLE001 - those after it are measured all the same
+            traceback.print_exc()
             status = 1
         if name not in (FILLS, given.names[-1]):
             stage.clear()
