@@ -266,9 +266,10 @@ def test_the_web_server_has_its_lazy_names(name: str, database_url: str, tmp_pat
         [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
     )
     expected = {"app": "Flask", "ACCOUNT_STATE_MANAGER": "AccountStateManager"}
-    last = done.stdout.splitlines()[-1:] if done.returncode == 0 else [done.stderr.splitlines()[-1]]
+    # Lines of the log are written by a thread of their own, some of them after what is printed.
+    said = done.stdout.splitlines() if done.returncode == 0 else done.stderr.splitlines()[-1:]
     missing = f"AttributeError: module 'web_server' has no attribute '{name}'"
-    assert last == [expected.get(name, missing)]
+    assert expected.get(name, missing) in said
 
 
 def test_the_registry_knows_the_documented_firms_and_their_metadata() -> None:
