@@ -54,7 +54,7 @@ class Size:
     warm_up: int
 
 
-FULL = Size(rounds=2, slow_rounds=1, tasks=20_000, procrastinate_jobs=1000, pgqueuer_jobs=6000, warm_up=400)
+FULL = Size(rounds=3, slow_rounds=1, tasks=20_000, procrastinate_jobs=1000, pgqueuer_jobs=6000, warm_up=400)
 SMALL = Size(rounds=1, slow_rounds=1, tasks=300, procrastinate_jobs=40, pgqueuer_jobs=100, warm_up=40)
 
 
