@@ -3,7 +3,7 @@ SELECT now() - make_interval(days => %(days)s) AS older_than
 
 -- name: lock_archive
 -- One run at a time, until the end of its transaction; the number is any, as long as nothing else locks it.
-SELECT pg_try_advisory_xact_lock(705419230120) AS locked
+SELECT pg_try_advisory_xact_lock(705419230123) AS locked
 
 -- name: differing_shapes
 -- The tables of the archive whose columns are not those of the tables that they take rows from.

@@ -1,6 +1,6 @@
 -- name: lock_audit_chain
 -- One sealer at a time, until the end of its transaction; the number is any, as long as nothing else locks it.
-SELECT pg_try_advisory_xact_lock(705419230119) AS locked
+SELECT pg_try_advisory_xact_lock(705419230122) AS locked
 
 -- name: sealing_state
 -- What the chain ends with, and which transactions are over: all before xmin are, none from xmax on had begun.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,3 +69,24 @@ def test_rooms_are_small() -> None:
         for module in modules()
     }
     assert {name: lines for name, lines in large.items() if lines > 300} == {}
+
+
+def test_each_advisory_lock_has_one_purpose() -> None:
+    """Two that take the same number wait for each other, or take each other for a second run of themselves."""
+    purposes: dict[str, set[str]] = {}
+    for path in [*(REPOSITORY / "database").rglob("*.sql"), *modules()]:
+        for number in re.findall(r"\b70541923\d{4}\b", path.read_text(encoding="utf-8")):
+            purposes.setdefault(number, set()).add(str(path.relative_to(REPOSITORY)))
+    assert purposes == {
+        # Who changes the schema, or puts a backup in its place.
+        "705419230117": {"database/sql/migrations.sql", "database/restore_script.py"},
+        # Who leads: clocks, polls, seals.
+        "705419230118": {"database/leadership.py"},
+        # Who claims legs, together, and who sets a halt, alone.
+        "705419230119": {"database/sql/orders.sql"},
+        "705419230120": {"database/sql/alerts.sql"},
+        # Who leads in telling alerts.
+        "705419230121": {"alerts/service.py"},
+        "705419230122": {"database/sql/audit.sql"},
+        "705419230123": {"database/sql/archive.sql"},
+    }

@@ -275,6 +275,15 @@ def test_two_runs_at_a_time_do_not_mix(run: Run, database: Database, sql: Sql) -
     assert len(trades_in(sql, "public")) == 1
 
 
+def test_a_run_is_not_taken_for_another_one_while_alerts_are_looked_for(run: Run, database: Database, sql: Sql) -> None:
+    decide(sql, 1)
+    age(sql)
+    with database.transaction() as transaction:
+        transaction.rows("lock_alerts")
+        assert run()[0] == 0
+    assert trades_in(sql, "public") == set()
+
+
 TAMPERED = {
     """UPDATE archive.execution_logs SET response_body = response_body || '{"dry_run": false}' WHERE id = 2""": (
         *(Fault.CHANGED_ROW, "archive.execution_logs 2 of event"),

@@ -361,13 +361,29 @@ def test_a_lost_horizon_is_found_anew(database: Database, sql: Sql) -> None:
     assert (seal_all(database), len(sql("SELECT * FROM audit_horizon"))) == (4, 1)
 
 
-def test_who_finds_somebody_sealing_leaves_it_to_him(database: Database, sql: Sql, connect: Connect) -> None:
-    connection = connect()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(705419230119)")
+def test_who_finds_somebody_sealing_leaves_it_to_him(database: Database) -> None:
+    with database.transaction() as transaction:
+        assert transaction.rows("lock_audit_chain") == [{"locked": True}]
         assert AuditChain(database).seal() == 0
-        connection.rollback()
     assert AuditChain(database).seal() == 1
+
+
+@pytest.mark.parametrize(
+    "work", [("pass_gate", {}), ("close_gate", {}), ("lock_alerts", {}), ("lock_archive", {})], ids=lambda work: work[0]
+)
+def test_sealing_keeps_nobody_else_waiting_nor_waits_for_him(
+    work: tuple[str, dict[str, Any]], database: Database
+) -> None:
+    """A claim that waited for a long batch to be sealed would leave later than it has to."""
+    name, values = work
+    with database.transaction() as sealing:
+        assert sealing.rows("lock_audit_chain") == [{"locked": True}]
+        with database.transaction() as working:
+            working.script("SET LOCAL lock_timeout = '1s'")
+            working.rows(name, **values)
+    with database.transaction() as working:
+        working.rows(name, **values)
+        assert AuditChain(database).seal() == 1
 
 
 # The sealer

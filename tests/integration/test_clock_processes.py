@@ -145,9 +145,10 @@ def test_a_stopped_leader_is_replaced_and_does_no_harm_when_it_wakes_up(
     with clock_process(database_url, one, RESET, "--idle", "1") as leader:
         wait_until(lambda: leads(one), what="the first process to lead")
         leader.send_signal(signal.SIGSTOP)
-        with clock_process(database_url, two, RESET + timedelta(seconds=6), "--idle", "1"):
+        with clock_process(database_url, two, RESET + timedelta(seconds=6)):
             wait_until(lambda: leads(two), what="the follower to lead", seconds=10.0)
             wait_until(lambda: count(sql, "account_resets") == 1, what="the reset")
+            wait_until(lambda: count(sql, "account_states") == len(ACCOUNTS), what="every account's row")
             before = sql("SELECT * FROM account_states ORDER BY firm_code")
             leader.send_signal(signal.SIGCONT)
             wait_until(lambda: "Leadership lost" in one.read_text(), what="the old leader to notice")
