@@ -6,6 +6,7 @@ import json
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,8 +16,6 @@ from urllib.parse import urlencode
 
 import certifi
 from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from urllib3 import BaseHTTPResponse
 
 from connectors.http_pool import HttpPool
@@ -45,11 +44,18 @@ class Reply:
 
 
 class RateLimit:
-    """At most so many calls in so long a time, written as ``200 per 60 second``; shared by all threads of a login."""
+    """At most so many calls in so long a time, written as ``200 per 60 second``; shared by all threads of a login.
+
+    Whatever moment the time begins at. Raises ValueError for a text that is none, and where no call may pass at all.
+    """
 
     def __init__(self, text: str) -> None:
-        self._item = parse(text)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        item = parse(text)
+        if item.amount < 1:
+            raise ValueError(f"{text!r} lets no call pass")
+        self._seconds = item.get_expiry()
+        # When the last calls passed: of limits only the text is read, its storage starts a thread for every few calls.
+        self._passed: deque[float] = deque(maxlen=item.amount)
         self._lock = threading.Lock()
         self._closed_until = 0.0
 
@@ -70,14 +76,17 @@ class RateLimit:
             self._closed_until = max(self._closed_until, time.monotonic() + seconds)
 
     def _pause(self) -> float:
+        """Return 0 and count a call where one may pass now, else the seconds until one may."""
         with self._lock:
-            closed = self._closed_until - time.monotonic()
-            if closed > 0:
-                return closed
-            if self._limiter.hit(self._item):
-                return 0.0
-            reset = self._limiter.get_window_stats(self._item).reset_time
-            return max(reset - time.time(), 0.01)
+            now = time.monotonic()
+            if now < self._closed_until:
+                return self._closed_until - now
+            if len(self._passed) == self._passed.maxlen:
+                over = self._passed[0] + self._seconds
+                if now <= over:
+                    return max(over - now, 0.01)
+            self._passed.append(now)
+            return 0.0
 
 
 class HttpCalls:
