@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Self
 
 from database.driver import (
-    AnyConnection,
     ConnectionLost,
     DatabaseSilent,
     DatabaseUnavailable,
     DriverError,
+    ServerConnection,
     SessionNotKept,
     StatementRefused,
     answered,
@@ -82,7 +82,7 @@ class Database:
         self._statement_timeout = statement_timeout
         self._free = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
-        self._idle: list[AnyConnection] = []
+        self._idle: list[ServerConnection] = []
         self._generation = 0
         self._silent_until = float("-inf")
 
@@ -106,7 +106,7 @@ class Database:
     def transaction(self) -> Iterator[Transaction]:
         """Give one transaction: committed at the end, rolled back when anything is raised."""
         with self._connection() as connection:
-            connection.autocommit = False
+            connection.begin()
             try:
                 transaction = Transaction(connection)
                 yield transaction
@@ -117,9 +117,6 @@ class Database:
                 with suppress(DriverError, DatabaseUnavailable), answered(connection):
                     connection.rollback()
                 raise
-            finally:
-                with suppress(DriverError):
-                    connection.autocommit = True
 
     def close(self) -> None:
         """Close every idle connection. The pool may be used again; it then opens new ones."""
@@ -136,7 +133,7 @@ class Database:
             return PoolUse(self._used, self._size, sum(at > since for at in self._failures))
 
     @contextmanager
-    def _connection(self) -> Iterator[AnyConnection]:
+    def _connection(self) -> Iterator[ServerConnection]:
         if not self._free.acquire(timeout=self._patience):
             self._failed()
             raise DatabaseUnavailable(f"no free connection within {self._patience} s")
@@ -165,7 +162,7 @@ class Database:
                 self._used -= 1
             self._free.release()
 
-    def _connect(self) -> AnyConnection:
+    def _connect(self) -> ServerConnection:
         began = time.monotonic()
         if began < self._silent_until:
             raise DatabaseUnavailable("the database did not answer a moment ago")
@@ -181,7 +178,7 @@ class Database:
         with self._lock:
             self._failures.append(time.monotonic())
 
-    def _give_back(self, connection: AnyConnection, generation: int) -> None:
+    def _give_back(self, connection: ServerConnection, generation: int) -> None:
         with self._lock:
             keep = not connection.closed and generation == self._generation
             if keep:

@@ -61,7 +61,10 @@ class StatementRefused(Exception):
 
 
 class ServerConnection(psycopg2.extensions.connection):
-    """A connection that knows what the server has prepared for it, and what has to go along with each transaction."""
+    """A connection that knows what the server has prepared for it, and what has to go along with each transaction.
+
+    Always in autocommit: a transaction's BEGIN goes in one message with its first statement instead of alone.
+    """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -69,6 +72,35 @@ class ServerConnection(psycopg2.extensions.connection):
         self.pooled = False
         self.goes_along = ""
         self.longest_wait: float | None = None
+        # From ``begin`` until it is committed or undone.
+        self.in_transaction = False
+
+    def begin(self) -> None:
+        """Let the next statement begin a transaction, which lasts until ``commit`` or ``rollback``."""
+        self.in_transaction = True
+
+    def commit(self) -> None:
+        """Commit what has begun."""
+        self._end("COMMIT")
+
+    def rollback(self) -> None:
+        """Undo what has begun; does nothing where nothing has, or where the server has undone it."""
+        self._end("ROLLBACK")
+
+    def beginning(self) -> str:
+        """Return what has to go before the next statement, in one message with it."""
+        if not self._idle():
+            return ""
+        return ("BEGIN;\n" if self.in_transaction else "") + self.goes_along
+
+    def _end(self, word: str) -> None:
+        ended, self.in_transaction = self.in_transaction, False
+        if ended and not self._idle():
+            with self.cursor() as cursor:
+                cursor.execute(word)
+
+    def _idle(self) -> bool:
+        return self.get_transaction_status() == psycopg2.extensions.TRANSACTION_STATUS_IDLE
 
 
 def prepared_for(connection: AnyConnection) -> set[str] | None:
@@ -76,12 +108,12 @@ def prepared_for(connection: AnyConnection) -> set[str] | None:
     return connection.prepared if isinstance(connection, ServerConnection) and not connection.pooled else None
 
 
-def with_settings(connection: AnyConnection, text: str) -> str:
-    """Return a statement as it has to be sent now: behind a pooler a transaction's first brings the settings along."""
-    goes_along = connection.goes_along if isinstance(connection, ServerConnection) else ""
-    if goes_along and connection.get_transaction_status() == psycopg2.extensions.TRANSACTION_STATUS_IDLE:
-        return goes_along + text
-    return text
+def as_sent(connection: AnyConnection, text: str) -> str:
+    """Return a statement as it has to be sent now.
+
+    A transaction's first brings its BEGIN along, and behind a pooler the settings.
+    """
+    return connection.beginning() + text if isinstance(connection, ServerConnection) else text
 
 
 def connect(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from database.driver import AnyConnection, answered, prepared_for, translated, with_settings
+from database.driver import AnyConnection, answered, as_sent, prepared_for, translated
 from database.statements import prepared_forms, statements
 
 Row = dict[str, Any]
@@ -25,7 +25,7 @@ class Transaction:
                 self._ahead.append(cursor.mogrify(text, values).decode())
                 self._send_ahead(cursor)
             else:
-                cursor.execute(with_settings(self._connection, text), values)
+                cursor.execute(as_sent(self._connection, text), values)
             columns = [column.name for column in cursor.description or ()]
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()] if columns else []
 
@@ -51,7 +51,7 @@ class Transaction:
 
     def _send_ahead(self, cursor: Any) -> None:
         texts, self._ahead = self._ahead, []
-        cursor.execute(with_settings(self._connection, "\n;\n".join(texts)))
+        cursor.execute(as_sent(self._connection, "\n;\n".join(texts)))
 
     def row(self, name: str, /, **values: Any) -> Row | None:
         """Run a named statement and return its first row, None where there is none."""
@@ -60,4 +60,4 @@ class Transaction:
     def script(self, text: str) -> None:
         """Run a file's SQL as it is. Only for our own schema files."""
         with translated(), self._connection.cursor() as cursor:
-            cursor.execute(with_settings(self._connection, text))
+            cursor.execute(as_sent(self._connection, text))

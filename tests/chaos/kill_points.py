@@ -83,12 +83,12 @@ def install(plan: dict[str, Any]) -> None:
 
 
 def _wrap_database(points: Points) -> None:
-    run, commit = Transaction.rows, ServerConnection.commit
+    run, commit, rollback = Transaction.rows, ServerConnection.commit, ServerConnection.rollback
 
     def rows(self: Transaction, name: str, /, **values: Any) -> list[dict[str, Any]]:
         found = run(self, name, **values)
         connection: Any = self._connection
-        if connection.autocommit:
+        if not connection.in_transaction:
             label = label_of([(name, values, found)])
             if label is not None:
                 points.reach(f"after commit {label}")
@@ -106,7 +106,7 @@ def _wrap_database(points: Points) -> None:
 
     def rolled_back(self: Any) -> None:
         self.__dict__.pop("said", None)
-        super(ServerConnection, self).rollback()
+        rollback(self)
 
     Transaction.rows = rows  # type: ignore[method-assign]
     ServerConnection.commit = committed  # type: ignore[method-assign]

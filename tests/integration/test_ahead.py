@@ -74,3 +74,55 @@ def _know_nonsense(database: Database, order_id: int, *, last: bool) -> None:
         transaction.ahead("know_order_accounts", firm_codes=["APEX"], program_ids=[-1])
         if not last:
             transaction.rows("read_order", order_id=order_id)
+
+
+def test_a_transaction_begins_with_its_first_statement_and_is_all_or_nothing(
+    database: Database, sql: Sql, order_id: int
+) -> None:
+    with database.transaction() as transaction:
+        # What cannot even be written is never sent; what follows is in a transaction all the same.
+        with pytest.raises(KeyError):
+            transaction.rows("know_order_accounts", firm_codes=["TOPSTEP"])
+        transaction.rows("know_order_accounts", firm_codes=["TOPSTEP"], program_ids=[7])
+        assert _known(sql) == []
+        transaction.rows("pass_gate")
+        # Holds the gate: in force until the end and not only for its own statement.
+        assert _gates(sql) == 1
+    assert [row["program_id"] for row in _known(sql)] == [7]
+    assert _gates(sql) == 0
+    assert database.run("read_order", order_id=order_id)
+
+
+def test_what_fails_in_the_first_message_leaves_no_transaction_behind(database: Database, sql: Sql) -> None:
+    for _ in range(2):
+        with pytest.raises(StatementRefused):
+            _gate_and_nonsense(database)
+        assert _gates(sql) == 0
+        assert (
+            sql("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in %%'") == []
+        )
+    # Nor does one in which nothing was said.
+    with database.transaction():
+        pass
+    database.run("know_order_accounts", firm_codes=["TOPSTEP"], program_ids=[8])
+    assert [row["program_id"] for row in _known(sql)] == [8]
+
+
+def _gate_and_nonsense(database: Database) -> None:
+    with database.transaction() as transaction:
+        transaction.ahead("pass_gate")
+        transaction.rows("know_order_accounts", firm_codes=["TOPSTEP"], program_ids=[-1])
+
+
+def _known(sql: Sql) -> list[dict[str, object]]:
+    return sql("SELECT program_id FROM order_accounts WHERE firm_code = 'TOPSTEP'")
+
+
+def _gates(sql: Sql) -> int:
+    held = sql(
+        "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted "
+        "AND (classid::bigint << 32 | objid::bigint) = 705419230119 "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    number: int = held[0]["n"]
+    return number
