@@ -180,7 +180,8 @@ class Database:
 
     def _give_back(self, connection: ServerConnection, generation: int) -> None:
         with self._lock:
-            keep = not connection.closed and generation == self._generation
+            # Whatever became of it: what one caller has begun, no other goes on with.
+            keep = not connection.closed and connection.is_idle() and generation == self._generation
             if keep:
                 self._idle.append(connection)
         if not keep:

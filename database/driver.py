@@ -89,18 +89,19 @@ class ServerConnection(psycopg2.extensions.connection):
 
     def beginning(self) -> str:
         """Return what has to go before the next statement, in one message with it."""
-        if not self._idle():
+        if not self.is_idle():
             return ""
         return ("BEGIN;\n" if self.in_transaction else "") + self.goes_along
 
+    def is_idle(self) -> bool:
+        """Return whether no transaction is open on the server; asks nobody."""
+        return self.get_transaction_status() == psycopg2.extensions.TRANSACTION_STATUS_IDLE
+
     def _end(self, word: str) -> None:
         ended, self.in_transaction = self.in_transaction, False
-        if ended and not self._idle():
+        if ended and not self.is_idle():
             with self.cursor() as cursor:
                 cursor.execute(word)
-
-    def _idle(self) -> bool:
-        return self.get_transaction_status() == psycopg2.extensions.TRANSACTION_STATUS_IDLE
 
 
 def prepared_for(connection: AnyConnection) -> set[str] | None:

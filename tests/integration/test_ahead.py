@@ -126,3 +126,11 @@ def _gates(sql: Sql) -> int:
     )
     number: int = held[0]["n"]
     return number
+
+
+def test_no_caller_goes_on_with_what_another_has_begun(database: Database, sql: Sql) -> None:
+    with database._connection() as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+    assert connection.closed
+    database.run("know_order_accounts", firm_codes=["TOPSTEP"], program_ids=[9])
+    assert [row["program_id"] for row in _known(sql)] == [9]
