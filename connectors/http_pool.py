@@ -107,29 +107,36 @@ class HttpPool:
         The time until which it may leave is looked at when the connection is there.
         """
         path = f"{self._prefix}/{target.removeprefix('/')}"
-        asked = Request(self._base_url)  # noqa: S310 - no request is made of it
         _leaving.begun = False
         try:
-            answer = self._pool.urlopen(method, path, body=body, headers=self._headers(headers, asked), redirect=False)
+            answer = self._pool.urlopen(method, path, body=body, headers=self._headers(headers), redirect=False)
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             if _leaving.begun:
                 raise Unclear(f"{type(error).__name__}: {error}") from error
             # What cannot be written as a request never can be.
             raise NotSent(f"{type(error).__name__}: {error}", final=isinstance(error, UnicodeError)) from error
         if "Set-Cookie" in answer.headers:
-            self._cookies.extract_cookies(cast("Any", _Told(answer.headers.getlist("Set-Cookie"))), asked)
+            told = cast("Any", _Told(answer.headers.getlist("Set-Cookie")))
+            self._cookies.extract_cookies(told, self._asked())
         return answer
 
     def close(self) -> None:
         """Close every connection, those in use as soon as their calls have ended, and make no further call."""
         self._pool.close()
 
-    def _headers(self, given: Mapping[str, str], asked: Request) -> urllib3.HTTPHeaderDict:
+    def _asked(self) -> Request:
+        """Return a request as a jar of cookies looks at it."""
+        return Request(self._base_url)  # noqa: S310 - no request is made of it
+
+    def _headers(self, given: Mapping[str, str]) -> urllib3.HTTPHeaderDict:
+        cookies: dict[str, str] = {}
         if len(self._cookies):
+            asked = self._asked()
             self._cookies.add_cookie_header(asked)
+            cookies = asked.unredirected_hdrs
         # By name in any case: what is given replaces what is usual.
         headers = urllib3.HTTPHeaderDict(USUAL)
-        for name, text in {**asked.unredirected_hdrs, **given}.items():
+        for name, text in {**cookies, **given}.items():
             headers[name] = text
         return headers
 
