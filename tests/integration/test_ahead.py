@@ -114,6 +114,13 @@ def _gate_and_nonsense(database: Database) -> None:
         transaction.rows("know_order_accounts", firm_codes=["TOPSTEP"], program_ids=[-1])
 
 
+def _know_and_fail(database: Database) -> None:
+    with database.transaction() as transaction:
+        transaction.rows("know_order_accounts", firm_codes=["TOPSTEP"], program_ids=[7])
+        transaction.rows("know_order_accounts", firm_codes=["TOPSTEP"], program_ids=[8])
+        raise KeyError
+
+
 def _known(sql: Sql) -> list[dict[str, object]]:
     return sql("SELECT program_id FROM order_accounts WHERE firm_code = 'TOPSTEP'")
 
@@ -126,6 +133,15 @@ def _gates(sql: Sql) -> int:
     )
     number: int = held[0]["n"]
     return number
+
+
+def test_what_was_done_is_undone_where_something_fails_later(database: Database, sql: Sql) -> None:
+    with pytest.raises(KeyError):
+        _know_and_fail(database)
+    assert _known(sql) == []
+    with database.transaction() as transaction:
+        transaction.rows("know_order_accounts", firm_codes=["TOPSTEP"], program_ids=[10])
+    assert [row["program_id"] for row in _known(sql)] == [10]
 
 
 def test_no_caller_goes_on_with_what_another_has_begun(database: Database, sql: Sql) -> None:
