@@ -29,19 +29,15 @@ MOST_COST = {FAST: 0.25, SLOW: 0.10}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Writers, each a process with a connection of its own; rounds of each way on each disk, and their seconds.
-
-    With the slower flush every commit waits for the same time, so that fewer rounds tell as much.
-    """
+    """Writers, each a process with a connection of its own; rounds of each way on each disk, and their seconds."""
 
     writers: int
     rounds: int
-    slow_rounds: int
     seconds: float
 
 
-FULL = Size(writers=8, rounds=4, slow_rounds=2, seconds=1.0)
-SMALL = Size(writers=2, rounds=1, slow_rounds=1, seconds=0.3)
+FULL = Size(writers=8, rounds=4, seconds=1.0)
+SMALL = Size(writers=2, rounds=1, seconds=0.3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,24 +126,24 @@ def measure(stage: Stage, size: Size) -> WakeUpResult:
         cleaning.enter_context(ear.listening())
         writers = Writers(tables.url, size.writers)
         cleaning.callback(writers.end)
-        disks = {FAST: _rounds(writers, size.rounds, size.seconds, "fast", written)}
+        disks = {FAST: _rounds(writers, size, "fast", written)}
         with stage.slow_flush():
-            disks[SLOW] = _rounds(writers, size.slow_rounds, size.seconds, "slow", written)
+            disks[SLOW] = _rounds(writers, size, "slow", written)
         _check(tables, ear, written)
     return WakeUpResult(size=size, disks=disks, heard=len(ear.heard))
 
 
-def _rounds(writers: Writers, rounds: int, seconds: float, name: str, written: Counter[str]) -> dict[str, Figures]:
+def _rounds(writers: Writers, size: Size, name: str, written: Counter[str]) -> dict[str, Figures]:
     rates: dict[str, list[float]] = {way: [] for way in WAYS}
     for way in WAYS:
-        written[way] += writers.run(way, f"{name}_warm", seconds / 4)
-    for number in range(rounds):
+        written[way] += writers.run(way, f"{name}_warm", size.seconds / 4)
+    for number in range(size.rounds):
         # Forwards and backwards by turns, so that no way always follows the same one.
         for way in WAYS if number % 2 == 0 else reversed(WAYS):
-            rows = writers.run(way, f"{name}_{number}", seconds)
+            rows = writers.run(way, f"{name}_{number}", size.seconds)
             written[way] += rows
-            rates[way].append(rows / seconds)
-            print(f"  {name} round {number + 1} of {rounds}  {rates[way][-1]:7.0f} commits/s  {way}", flush=True)
+            rates[way].append(rows / size.seconds)
+            print(f"  {name} round {number + 1} of {size.rounds}  {rates[way][-1]:7.0f} commits/s  {way}", flush=True)
     return {way: _figures(rates[way], rates[SILENT]) for way in WAYS}
 
 
@@ -179,8 +175,7 @@ def section(kept: dict[str, Any]) -> list[str]:
         "",
         (
             f"{size['writers']} processes commit task rows one by one, each on its connection; {size['rounds']} rounds "
-            f"of {size['seconds']:.0f} s of each way, in turn, {size['slow_rounds']} with the slower flush. "
-            f"{kept['heard']} events were told, and each was heard."
+            f"of {size['seconds']:.0f} s of each way, in turn. {kept['heard']} events were told, and each was heard."
         ),
         "",
         "| disk | told | commits/s | of silent | of silent, by round |",
