@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from typing import Any
 
 from connectors.live_connector import LiveConnector
 from connectors.venue import NotSent, Unclear
+from database.connection import DatabaseUnavailable
 from database.halts import HaltAction, HaltRecord
 from database.orders import OrderLedger
 from domain.account import AccountKey
 from domain.ledger import LedgerOrder, Purpose
 from domain.order_rows import connector_row
 from domain.order_state import IN_DOUBT
+from routing.patience import outage_pause
 from routing.sender import answered
 from routing.venue_lookup import VenueLookup
 
@@ -50,9 +55,11 @@ class HaltRunner:
             self._submit(partial(self._carry_out, action))
 
     def _carry_out(self, action: HaltAction) -> None:
+        until = time.monotonic() + LEASE_SECONDS
         try:
             done, said = self._cancel(action) if action.action == "CANCEL" else self._flatten(action)
-        except (NotSent, Unclear) as error:
+        except Exception as error:
+            # Whatever it was: what a halt orders is tried again soon.
             words = self._connectors[action.account].in_words(error)
             self._logger.error(
                 "%s of halt %s at %s failed and is tried again: %s",
@@ -60,11 +67,12 @@ class HaltRunner:
                 action.halt_id,
                 action.account,
                 words,
+                exc_info=None if isinstance(error, NotSent | Unclear | DatabaseUnavailable) else error,
                 extra={"event": "halt_action_failed"},
             )
-            self._halts.ended(action, {"error": words, "tries": action.tries}, done=False, delay=RETRY_SECONDS)
+            self._put(action, {"error": words, "tries": action.tries}, done=False, until=until)
             return
-        self._halts.ended(action, {"said": said, "tries": action.tries}, done=done, delay=RETRY_SECONDS)
+        self._put(action, {"said": said, "tries": action.tries}, done=done, until=until)
         if done:
             self._logger.warning(
                 "%s of halt %s at %s is done: %s",
@@ -74,6 +82,22 @@ class HaltRunner:
                 "; ".join(said) or "there was nothing to do",
                 extra={"event": "halt_action_done"},
             )
+
+    def _put(self, action: HaltAction, outcome: Mapping[str, Any], *, done: bool, until: float) -> None:
+        """Put on record what came of an action, as soon as the database is there.
+
+        ``until``: when others take it anyway, in seconds of ``time.monotonic``. Unless it is given back before, nobody
+        goes on with it until then.
+        """
+        for failures in itertools.count(1):
+            try:
+                self._halts.ended(action, outcome, done=done, delay=RETRY_SECONDS)
+            except DatabaseUnavailable:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(outage_pause(failures))
+            else:
+                return
 
     def _cancel(self, action: HaltAction) -> tuple[bool, list[str]]:
         """Take back what has not filled of entries; protective orders stay where they are."""

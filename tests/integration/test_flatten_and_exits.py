@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +14,7 @@ from connectors.live import live_connectors, live_logins
 from connectors.live_connector import LiveConnector
 from database.connection import Database
 from database.halts import HaltRecord
-from database.orders import lock_accounts
+from database.orders import OrderLedger, lock_accounts
 from domain.account import AccountKey
 from domain.halt import HaltLevel, Scope, release_phrase
 from domain.order_rows import connector_row
@@ -109,3 +110,37 @@ def test_a_flatten_sees_the_exit_that_was_claimed_while_it_began(
     assert broker.calls_to("liquidate") == []
     said = sql("SELECT outcome -> 'said' AS said FROM halt_actions WHERE firm_code = 'APEX' AND program_id = 1")
     assert said == [{"said": ["an exit is on its way"]}]
+
+
+def test_what_the_database_kept_from_being_done_is_done_soon_after(
+    bench: Bench, broker: TradovateServer, connectors: dict[AccountKey, LiveConnector], database_url: str, sql: Sql
+) -> None:
+    """Not only when its lease ends a minute later: a halt that closes positions waits for nobody."""
+    broker.book.place("ACC1", "NQZ6", "BUY", bench.order(bench.filled_entry("T1")).filled)
+    flatten(bench)
+    scarce = Database(database_url, size=1, patience=0.05)
+    threads: list[threading.Thread] = []
+    runner = HaltRunner(
+        HaltRecord(scarce),
+        OrderLedger(scarce, worker="w"),
+        connectors,
+        submit=lambda work: threads.append(threading.Thread(target=work)),
+        logger=logging.getLogger("test"),
+    )
+    runner.round([APEX_1])
+    due = "SELECT 1 FROM halt_actions WHERE firm_code = 'APEX' AND program_id = 1 AND running_until IS NULL"
+    with scarce.transaction() as transaction:
+        transaction.rows("server_time")
+        threads[0].start()
+        time.sleep(0.5)
+    threads[0].join()
+    assert broker.calls_to("liquidate") == []
+    assert sql(due) != []
+    sql(AFTER_MANY_TRIES)
+    runner.round([APEX_1])
+    threads[1].start()
+    threads[1].join()
+    assert sql("SELECT done_at IS NOT NULL AS done FROM halt_actions WHERE program_id = 1 AND firm_code = 'APEX'") == [
+        {"done": True}
+    ]
+    scarce.close()
