@@ -6,6 +6,7 @@ import ctypes
 import random
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from database.connection import Database
 from database.signals import SignalStore
 from signals.payload import parse_signal
 from tests.conftest import Sql
+from tests.live import live_environment, tradovate
 from tests.processes import entry, exit_of, wait_until, web_process, worker_process
 
 
@@ -202,6 +204,22 @@ def test_a_worker_ends_whichever_of_its_threads_the_system_gives_the_signal_to(
         assert ctypes.CDLL(None, use_errno=True).tgkill(worker.pid, max(others), signal.SIGTERM) == 0
         assert worker.wait(5) == 0
     assert "worker stopped" in (tmp_path / "worker.log").read_text()
+
+
+def test_a_worker_ends_soon_while_a_firm_is_slow_to_tell_how_an_account_is(database_url: str, tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def slowly() -> None:
+        asked.set()
+        time.sleep(8.0)
+
+    with tradovate("ACC1") as broker:
+        broker.hooks["cashbalance/getcashbalancesnapshot"] = slowly
+        live = live_environment(broker, CONNECTOR_TIMEOUT_SECONDS="20")
+        with worker_process(database_url, tmp_path / "worker.log", **live) as worker:
+            assert asked.wait(20.0), "the firm was not asked"
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(4) == 0
 
 
 def test_the_web_process_ends_within_ten_seconds_of_sigterm(database_url: str, sql: Sql, tmp_path: Path) -> None:
