@@ -12,16 +12,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from tests.needed import leave_out
 from tests.processes import free_port, wait_until
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-REQUIRED = os.environ.get("POOLER_REQUIRED") == "1"
-NEEDED = "there is no pgbouncer here; Debian has it in the package of that name"
 
 
 @contextmanager
 def pgbouncer(database_url: str, mode: str, **settings: str) -> Iterator[str]:
     """Run pgbouncer in a mode; give the address under which ``database_url`` is reached through it."""
+    if PROGRAM is None:
+        leave_out("there is no pgbouncer here; Debian has it in the package of that name", unless="POOLER_REQUIRED")
     address = urlsplit(database_url)
     host, port = parse_qs(address.query)["host"][0], free_port()
     folder = Path(tempfile.mkdtemp(prefix="pgbouncer-"))
@@ -43,7 +44,6 @@ def pgbouncer(database_url: str, mode: str, **settings: str) -> Iterator[str]:
             ["[databases]", f"* = host={host}", "[pgbouncer]", *(f"{name} = {text}" for name, text in lines.items())]
         )
     )
-    assert PROGRAM is not None
     # It refuses to be root; whoever runs the server may use its socket.
     user = ["-u", Path(host).owner()] if os.getuid() == 0 else []
     with (folder / "log").open("wb") as log:

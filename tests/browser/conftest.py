@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,6 +20,7 @@ from signals.payload import parse_signal
 from tests.browser.trading_week import ACCOUNTS, tell_week
 from tests.conftest import fresh_database, repository
 from tests.integration.test_record_pages import order
+from tests.needed import leave_out
 from tests.processes import Web, entry, free_port, web_process
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -48,9 +48,7 @@ def missing() -> str | None:
 def browser() -> Iterator[Browser]:
     why = missing()
     if why is not None:
-        if os.environ.get("BROWSER_REQUIRED") == "1":
-            pytest.fail(f"BROWSER_REQUIRED=1, but {why}")
-        pytest.skip(why)
+        leave_out(why, unless="BROWSER_REQUIRED")
     path = next(found for name in NAMES if (found := shutil.which(name)))
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=list(SWITCHES))

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.needed import leave_out
 
 
 class ShiftedClock:
@@ -18,7 +18,7 @@ class ShiftedClock:
     def __init__(self, folder: Path) -> None:
         compiler = shutil.which("cc")
         if compiler is None:
-            pytest.skip("no C compiler (cc) here, and another way to shift a process's clock is not known")
+            leave_out("shifting a process's clock takes a C compiler (cc)", unless="DRILLS_REQUIRED")
         library = folder / "clock_shift.so"
         source = Path(__file__).with_name("clock_shift.c")
         subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source], check=True)

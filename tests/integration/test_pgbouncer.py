@@ -20,10 +20,8 @@ from database.startup import StartRefused
 from tests.conftest import Sql
 from tests.integration.conftest import MakeApp
 from tests.integration.test_prepared_statements import EMPTY
-from tests.pgbouncer import NEEDED, PROGRAM, REQUIRED, pgbouncer
+from tests.pgbouncer import pgbouncer
 from tests.processes import REPOSITORY, entry, wait_until, web_process, worker_process
-
-pytestmark = pytest.mark.skipif(PROGRAM is None and not REQUIRED, reason=NEEDED)
 
 LOGGER = logging.getLogger("pgbouncer")
 # What each write found in force, whoever wrote.
